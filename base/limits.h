@@ -1,0 +1,139 @@
+// Every bound that Roomlog keeps, with its reason. Nothing grows without one.
+// Sizes are in bytes, counts in things; what happens at the bound is said here.
+#ifndef ROOMLOG_BASE_LIMITS_H_
+#define ROOMLOG_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace roomlog {
+
+// ---- Names and packets: a larger one is refused with a clear error ----
+
+// A room or namespace name. Long enough for any sensible name, short enough to
+// be part of every key.
+inline constexpr size_t kRoomNameBytesMax = 255;
+// A publish id chosen by a client: a UUID has 36 characters.
+inline constexpr size_t kPublishIdBytesMax = 128;
+// The name of an event of the room application.
+inline constexpr size_t kEventNameBytesMax = 255;
+// An encoded packet. Socket.IO's maxHttpBufferSize is 1e6 by default; what a
+// client may send must fit, with what the node adds.
+inline constexpr size_t kPacketBytesMax = size_t{1} << 20;
+// Rooms named by one event. Each gets its own entry in the log.
+inline constexpr size_t kRoomsPerEventMax = 64;
+
+// ---- A message between node and broker: a larger one is cut up by the sender
+// and refused by the receiver ----
+
+inline constexpr size_t kEventsPerMessageMax = 4096;
+inline constexpr size_t kMessageBytesMax = size_t{8} << 20;
+inline constexpr size_t kRoomsPerMessageMax = 4096;
+
+// ---- Publishing ----
+
+// Publishes a node may have unanswered at the broker. At 500,000 events/s it is
+// an eighth of a second. Beyond it they wait at the node.
+inline constexpr size_t kUnansweredPublishesMax = 65536;
+inline constexpr size_t kUnansweredBytesMax = size_t{32} << 20;
+// Publishes a node keeps while the broker is away or behind, those unanswered
+// included. Beyond it a publisher is told `unavailable` at once.
+inline constexpr size_t kQueuedPublishesMax = 131072;
+inline constexpr size_t kQueuedPublishBytesMax = size_t{128} << 20;
+// How long a publish waits at a node for an answer before its publisher is told
+// `unavailable`: longer than a broker takes to restart.
+inline constexpr absl::Duration kPublishTimeout = absl::Seconds(30);
+// How long the broker remembers a producer that is silent: far beyond
+// kPublishTimeout, so a publish that is sent again finds its first answer.
+inline constexpr absl::Duration kProducerMemory = absl::Hours(24);
+// Producers remembered. Beyond it the one silent longest is forgotten.
+inline constexpr size_t kProducersMax = 65536;
+
+// ---- The commit ----
+
+// One commit takes what has arrived, up to this: enough to share one sync among
+// all who wait, small enough to be written in a few milliseconds.
+inline constexpr size_t kEventsPerCommitMax = 16384;
+inline constexpr size_t kCommitBytesMax = size_t{16} << 20;
+// Entries waiting for the storage thread; a full mailbox makes the I/O thread
+// stop reading, and TCP holds the nodes.
+inline constexpr size_t kJournalMailboxEntriesMax = 16384;
+// Results waiting for the I/O thread; a full mailbox makes the writer wait.
+inline constexpr size_t kResultMailboxEntriesMax = 65536;
+// Offsets reserved durably at a time. A restart skips what is left of the
+// block, so a larger block costs numbers, of which there are 2^64, and a
+// smaller one costs syncs.
+inline constexpr uint64_t kOffsetsPerReservation = uint64_t{1} << 20;
+// Rooms the log keeps. Each costs the broker about 300 bytes of memory; a
+// publish to one more is refused.
+inline constexpr size_t kRoomsMax = 10'000'000;
+
+// ---- Fan-out ----
+
+// Bytes sent to a node and not yet consumed by it; a node that has this much
+// outstanding lags and is sent nothing until it has caught up.
+inline constexpr size_t kDeliveryCreditBytes = size_t{16} << 20;
+// Recent commits kept once for all lagging nodes. A node that fell behind even
+// these resynchronises from the log.
+inline constexpr size_t kRecentCommitBytesMax = size_t{64} << 20;
+// Nodes greeted at once. One more is refused.
+inline constexpr size_t kNodesMax = 1024;
+// Rooms one node may hold. One more is refused.
+inline constexpr size_t kRoomsPerNodeMax = 1'000'000;
+
+// ---- History ----
+
+// Events, and bytes, in one page that the log or the broker gives. The reader
+// asks again for the next.
+inline constexpr size_t kReadEventsMax = 1024;
+inline constexpr size_t kReadBytesMax = size_t{2} << 20;
+// Reads waiting for the reader threads; one more is answered "unavailable".
+inline constexpr size_t kWaitingReadsMax = 65536;
+// Threads that read history. They mostly wait for disk.
+inline constexpr int kReaderThreads = 2;
+// Reads one node may have unanswered; the others wait at the node.
+inline constexpr size_t kUnansweredReadsMax = 1024;
+
+// ---- Being there ----
+
+// How often a node or broker says something when it has nothing to say.
+inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(1);
+// A node silent for this long is gone: long enough for a pause of the machine,
+// short enough that its ghosts do not linger.
+inline constexpr absl::Duration kNodeLease = absl::Seconds(10);
+// A broker silent for this long is greeted anew.
+inline constexpr absl::Duration kBrokerSilenceMax = absl::Seconds(5);
+// How long a greeting waits for its answer before the next.
+inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(500);
+
+// ---- A turn: what one loop handles before it looks up again ----
+
+inline constexpr size_t kMessagesPerTurn = 256;
+
+// ---- The node's clients ----
+
+// Bytes waiting to be written to one client. Past it the queue is dropped and
+// the client is sent on from the log.
+inline constexpr size_t kClientBufferBytesMax = size_t{1} << 20;
+// Rooms one client may be in.
+inline constexpr size_t kRoomsPerClientMax = 256;
+// Events a client may ask for when joining, and in one page of history.
+inline constexpr size_t kReplayEventsMax = 10000;
+inline constexpr size_t kHistoryPageEventsMax = 1000;
+inline constexpr size_t kHistoryPageEventsDefault = 50;
+// Clients of one node; one more is refused.
+inline constexpr size_t kClientsMax = 100000;
+// An Engine.IO message from a client: Socket.IO's own default.
+inline constexpr size_t kClientMessageBytesMax = 1'000'000;
+// Requests (joins, publishes, history) one client may have unanswered. One more
+// is answered `limit`.
+inline constexpr size_t kUnansweredRequestsPerClientMax = 1024;
+// Live events held for one socket, or one room, while its past is being read.
+// Past it they are dropped and read from the log instead.
+inline constexpr size_t kHeldEventsMax = 1024;
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_BASE_LIMITS_H_

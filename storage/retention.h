@@ -1,0 +1,55 @@
+// How long what a room said is kept.
+#ifndef ROOMLOG_STORAGE_RETENTION_H_
+#define ROOMLOG_STORAGE_RETENTION_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/room_key.h"
+
+namespace roomlog {
+
+// The bounds of one room's history; an event beyond any of them may go. The
+// defaults suit a chat: nobody scrolls back further, and no room fills a disk.
+struct Retention {
+  absl::Duration age_max = absl::Hours(7 * 24);
+  uint64_t events_max = 100'000;
+  uint64_t bytes_max = uint64_t{256} << 20;  // Of packets.
+
+  friend bool operator==(const Retention&, const Retention&) = default;
+};
+
+// Says which retention a room has.
+class RetentionRules {
+ public:
+  RetentionRules() = default;  // The default for every room.
+
+  // Reads rules such as
+  //   /chat:room-*=age:24h,events:1000,bytes:64MiB
+  // each for the rooms whose namespace and name match the patterns, in which *
+  // is any run of characters and ? one byte. The first rule that matches
+  // counts; bounds it does not name are the default's. INVALID_ARGUMENT: says
+  // which rule is wrong and why.
+  static absl::StatusOr<RetentionRules> Parse(
+      const std::vector<std::string>& rules);
+
+  const Retention& For(const RoomKey& room) const;
+
+ private:
+  struct Rule {
+    std::string name_space_pattern;
+    std::string room_pattern;
+    Retention retention;
+  };
+
+  std::vector<Rule> rules_;
+  Retention default_;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_STORAGE_RETENTION_H_
