@@ -107,7 +107,12 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
 absl::StatusOr<RoomHead> Applier::FindRoom(absl::string_view name) {
   absl::StatusOr<RoomKey> key = RoomKey::Parse(name);
   if (!key.ok()) return key.status();
-  return log_.FindRoom(*key);
+  absl::StatusOr<RoomHead> head = log_.FindRoom(*key);
+  if (absl::IsResourceExhausted(head.status())) {
+    // Not to be confused with a full disk, which passes.
+    return absl::OutOfRangeError(head.status().message());
+  }
+  return head;
 }
 
 absl::Status Applier::ReserveOffsets(uint64_t count) {
@@ -129,6 +134,8 @@ void Applier::Take(const std::shared_ptr<const PublishBatch>& batch,
                                     : taken->second;
   BatchAnswer answer;
   answer.node = batch->node;
+  answer.events = static_cast<uint32_t>(batch->events.size());
+  answer.bytes = batch->packets.size();
   if (batch->first_number > through.Next()) {
     answer.expected = through.Next();
     pending->commit.answers.push_back(std::move(answer));
@@ -222,7 +229,8 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
     const auto [it, added] = row_of.try_emplace(producer, log.answers.size());
     if (added) {
       log.answers.push_back(
-          {producer, answer.runs[pending->new_runs_begin[i]].first_number,
+          {producer,
+           answer.runs[pending->new_runs_begin[i]].first_number,
            {},
            last_time_ms_});
     }

@@ -35,14 +35,9 @@ class Applier {
              std::vector<JournalResult>* results);
 
   // Lets go of what retention and memory need not keep, and finds out whether a
-  // log that refused to write does again; a bounded piece of work for when there
-  // is time.
+  // log that refused to write does again; a bounded piece of work for when
+  // there is time.
   void TidyUp(int64_t now_ms, std::vector<JournalResult>* results);
-
-  // How far the publishes of `producer` are answered; 0 if it is unknown.
-  PublishNumber PublishedThrough(ProducerId producer) const {
-    return producers_.Through(producer);
-  }
 
  private:
   struct Pending;  // What a commit gathers before it is written.

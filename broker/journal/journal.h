@@ -42,6 +42,8 @@ struct PublishedRun {
 
 struct BatchAnswer {
   NodeNumber node;
+  uint32_t events = 0;  // What the batch held,
+  size_t bytes = 0;     // which is now answered.
   std::vector<PublishedRun> runs;
   // Not 0: nothing was taken, for numbers are missing before the batch; the
   // producer must send again from this one.

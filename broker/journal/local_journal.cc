@@ -74,9 +74,8 @@ std::vector<JournalEntry> LocalJournal::NextCommit(
   size_t events = 0;
   size_t bytes = 0;
   while (!waiting->empty()) {
-    if (const auto* batch =
-            std::get_if<std::shared_ptr<const PublishBatch>>(
-                &waiting->front())) {
+    if (const auto* batch = std::get_if<std::shared_ptr<const PublishBatch>>(
+            &waiting->front())) {
       events += (*batch)->events.size();
       bytes += (*batch)->packets.size();
       const bool full = events > kEventsPerCommitMax || bytes > kCommitBytesMax;

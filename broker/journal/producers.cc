@@ -104,8 +104,8 @@ void Producers::Add(ProducerAnswers answers, absl::Status failure) {
   const uint32_t count = CountOf(answers.runs);
   if (count == 0) return;
   Producer& producer = producers_[answers.producer];
-  producer.through = std::max(
-      producer.through, PublishNumber(answers.first.value() + count - 1));
+  producer.through = std::max(producer.through,
+                              PublishNumber(answers.first.value() + count - 1));
   producer.last_ms = answers.time_ms;
   producer.rows.push_back(
       {answers.first, count, std::move(answers.runs), std::move(failure)});

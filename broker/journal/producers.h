@@ -29,9 +29,8 @@ class Producers {
   // Notes that the producer has the answers up to `answered`: they need no
   // memory, and were they lost, the numbers are taken all the same. Adds to
   // `forgotten` the rows that the log may forget.
-  void Settle(
-      ProducerId producer, PublishNumber answered,
-      std::vector<std::pair<ProducerId, PublishNumber>>* forgotten);
+  void Settle(ProducerId producer, PublishNumber answered,
+              std::vector<std::pair<ProducerId, PublishNumber>>* forgotten);
 
   // Repeats the answers to `count` numbers from `first` on, all of them up to
   // Through() and none settled. Those whose answer is lost (it was an error,

@@ -47,9 +47,9 @@ absl::StatusOr<std::shared_ptr<const PublishBatch>> ParsePublishBatch(
   if (publish.first_number() == 0 ||
       publish.first_number() > std::numeric_limits<uint64_t>::max() - count ||
       publish.answered_through() >= publish.first_number()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "publish number ", publish.first_number(), ", answered through ",
-        publish.answered_through()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("publish number ", publish.first_number(),
+                     ", answered through ", publish.answered_through()));
   }
   if (publish.rooms().sizes_size() > static_cast<int>(kRoomsPerMessageMax)) {
     return absl::InvalidArgumentError(
