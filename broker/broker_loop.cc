@@ -11,8 +11,9 @@
 namespace roomlog {
 namespace {
 
-constexpr absl::Duration kTickInterval = kHeartbeatInterval / 4;
-static_assert(kTickInterval > absl::ZeroDuration());
+// Fine enough for heartbeats and leases.
+constexpr absl::Duration kTickInterval = absl::Milliseconds(250);
+static_assert(kTickInterval < kHeartbeatInterval);
 
 }  // namespace
 
