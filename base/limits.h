@@ -66,6 +66,13 @@ inline constexpr size_t kResultMailboxEntriesMax = 65536;
 // block, so a larger block costs numbers, of which there are 2^64, and a
 // smaller one costs syncs.
 inline constexpr uint64_t kOffsetsPerReservation = uint64_t{1} << 20;
+// Events, and bytes of packets, that the log keeps in one row. A commit is cut
+// into rows of this, so that reading a few events need not read a whole commit.
+inline constexpr size_t kPackEventsMax = 256;
+inline constexpr size_t kPackBytesMax = size_t{64} << 10;
+// Events that one call of Trim() takes away; the next goes on. A few
+// milliseconds in which no commit is written.
+inline constexpr size_t kTrimmedEventsPerCallMax = 16384;
 // Rooms the log keeps. Each costs the broker about 300 bytes of memory; a
 // publish to one more is refused.
 inline constexpr size_t kRoomsMax = 10'000'000;
