@@ -66,6 +66,11 @@ void Replay::NoteLogHead(Offset head) {
   step_ = Step::kDone;
 }
 
+void Replay::NoteLostEpoch(Position position) {
+  if (gap_.has_value()) return;
+  gap_ = Gap{GapReason::kEpoch, position, {through_.epoch, after_}};
+}
+
 HistoryRequest Replay::NextRead() const {
   HistoryRequest request;
   request.room = room_;

@@ -39,6 +39,10 @@ class Replay {
   // whatever room: what is not beyond it is no bad offset.
   void NoteLogHead(Offset head);
 
+  // Says that the client was sent events of an earlier epoch, up to `position`,
+  // in answer to the same request.
+  void NoteLostEpoch(Position position);
+
   // What to read next, unless done().
   HistoryRequest NextRead() const;
 
