@@ -135,7 +135,7 @@ inline constexpr size_t kUnansweredRequestsPerClientMax = 1024;
 inline constexpr size_t kHeldEventsMax = 1024;
 // And their bytes: what one client may have queued, so that holding for a room
 // costs no more than one more slow client.
-inline constexpr size_t kHeldBytesMax = kClientBufferBytesMax;
+inline constexpr size_t kHeldFrameBytesMax = kClientBufferBytesMax;
 // Reads of the log under way for one client; its other reads wait. Enough to
 // hide the way to the broker, few enough that one client cannot take a share of
 // kUnansweredReadsMax that others would feel.

@@ -16,7 +16,7 @@ void RecentFrames::Reset(Offset floor) {
 void RecentFrames::Add(Offset offset, SharedFramePtr frame, size_t bytes) {
   held_.push_back({offset, std::move(frame), bytes});
   bytes_ += bytes;
-  while (held_.size() > kHeldEventsMax || bytes_ > kHeldBytesMax) {
+  while (held_.size() > kHeldEventsMax || bytes_ > kHeldFrameBytesMax) {
     floor_ = held_.front().offset;
     bytes_ -= held_.front().bytes;
     held_.pop_front();

@@ -295,8 +295,6 @@ void RoomApplication::BeginJoin(Membership& member,
                                 const std::optional<Position>& lost_from) {
   const Position through = *member.room.position;
   member.Become(Membership::State::kJoining);
-  member.cursor = member.is_member ? std::max(member.cursor, through.offset)
-                                   : through.offset;
   member.replay =
       Replay::ForJoin(member.room.key, *member.requests.front().join, through);
   if (lost_from.has_value()) member.replay->NoteLostEpoch(*lost_from);
@@ -312,7 +310,11 @@ void RoomApplication::BeginJoin(Membership& member,
 
 void RoomApplication::FinishJoin(Membership& member) {
   const Replay& replay = *member.replay;
-  member.cursor = std::max(member.cursor, replay.position().offset);
+  const bool from_now =
+      std::holds_alternative<FromNow>(*member.requests.front().join);
+  if (!(member.is_member && from_now)) {
+    member.cursor = replay.position().offset;
+  }  // Else it may be ahead of the room, and stays there.
   const std::string answer = JoinAnswer(
       member.room.key.room(), {replay.position().epoch, member.cursor},
       replay.sent(), replay.gap());
@@ -720,18 +722,21 @@ void RoomApplication::BeginNewEpoch(Room& room, Position to) {
   room.position = to;
   room.recent.Reset(to.offset);
   for (Membership* member : room.members) {
+    const Gap gap{GapReason::kEpoch, {old_epoch, member->cursor}, to};
     switch (member->state) {
       case Membership::State::kOut:
         break;
       case Membership::State::kBehind:
       case Membership::State::kLive:
-        SendGap(*member, {GapReason::kEpoch, {old_epoch, member->cursor}, to});
+        SendGap(*member, gap);
         member->DropReplay();
         member->cursor = to.offset;
         member->Become(Membership::State::kLive);
         break;
       case Membership::State::kJoining: {
-        // It begins anew. What was sent so far belongs to the old life.
+        // It begins anew. What was sent so far belongs to the old life, and so
+        // does what a member who joins anew had before.
+        if (member->is_member) SendGap(*member, gap);
         std::optional<Position> lost_from;
         if (member->replay->sent() > 0) lost_from = member->replay->position();
         member->DropReplay();

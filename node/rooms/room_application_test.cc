@@ -317,6 +317,25 @@ TEST_F(RoomApplicationTest, AnOffsetMayBeAheadOfWhatThisNodeHasSeen) {
   EXPECT_THAT(Heard(first), ElementsAre("2", "3", "4"));
 }
 
+TEST_F(RoomApplicationTest, AMemberAheadOfItsNodeMayAskForThePastAgain) {
+  Say(1);
+  FakeSocket& socket = Connect();
+  Emit(socket, "join", R"("r")");
+  backplane_.Settle();
+  Say(3);  // On their way to this node.
+  Emit(socket, "join", R"("r",{"after":"e-3"})", 1);
+  backplane_.RunRead();
+  backplane_.AnswerRead();
+  Emit(socket, "join", R"("r")", 2);
+  Emit(socket, "join", R"("r",{"after":"e-0"})", 3);
+  backplane_.RunRead();
+  backplane_.AnswerRead();
+  backplane_.Settle();
+  EXPECT_THAT(Heard(socket),
+              ElementsAre(Joined(1, "e-3", 0), Joined(2, "e-3", 0), "1",
+                          Joined(3, "e-1", 1), "2", "3", "4"));
+}
+
 // ---- The seam between past and present ----
 
 TEST_F(RoomApplicationTest, WhatIsSaidWhileThePastIsReadComesAfterIt) {
@@ -594,6 +613,19 @@ TEST_F(RoomApplicationTest, AJoinInANewEpochBeginsAnew) {
   EXPECT_THAT(Heard(socket),
               ElementsAre("1", "2", "3", "4",
                           Joined(1, "f-4", 4, Gap("epoch", "e-0", "f-0"))));
+}
+
+TEST_F(RoomApplicationTest, AMemberJoiningAnewInANewEpochHearsOfTheGapToo) {
+  Say(2);
+  FakeSocket& socket = Connect();
+  Emit(socket, "join", R"("r")");
+  backplane_.Settle();
+  Heard(socket);
+  Emit(socket, "join", R"("r",{"last":1})", 1);
+  backplane_.BeginEpoch(Epoch(0xf));
+  backplane_.Settle();
+  EXPECT_THAT(Heard(socket), ElementsAre(GapTold("epoch", "e-2", "f-2"), "2",
+                                         Joined(1, "f-2", 1)));
 }
 
 TEST_F(RoomApplicationTest, AJoinByOffsetOfTheEpochThatIsAboutToBe) {
