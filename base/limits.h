@@ -116,7 +116,7 @@ inline constexpr absl::Duration kNodeLease = absl::Seconds(10);
 // A broker silent for this long is greeted anew.
 inline constexpr absl::Duration kBrokerSilenceMax = absl::Seconds(5);
 // How long a greeting waits for its answer before the next.
-inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(500);
+inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(200);
 
 // ---- Between a node's loop and its link ----
 
@@ -158,9 +158,10 @@ inline constexpr size_t kAuthBytesMax = size_t{64} << 10;
 // How deep a client may nest JSON: half of what simdjson's parser takes, so
 // that whoever wraps it can still be read. Deeper is malformed.
 inline constexpr size_t kJsonDepthMax = 512;
-// Requests (joins, publishes, history) one client may have unanswered. One more
-// is answered `limit`.
-inline constexpr size_t kUnansweredRequestsPerClientMax = 1024;
+// Requests (joins, publishes, history) one client may have unanswered: enough
+// for a program that publishes a batch without waiting, an eighth of what its
+// node may queue. One more is answered `limit`.
+inline constexpr size_t kUnansweredRequestsPerClientMax = 16384;
 // Live events held for one socket, or one room, while its past is being read.
 // Past it they are dropped and read from the log instead.
 inline constexpr size_t kHeldEventsMax = 1024;

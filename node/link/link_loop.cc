@@ -14,15 +14,17 @@ namespace roomlog {
 namespace {
 
 // Fine enough for greetings and heartbeats.
-constexpr absl::Duration kTickInterval = absl::Milliseconds(250);
+constexpr absl::Duration kTickInterval = absl::Milliseconds(100);
 static_assert(kTickInterval < kGreetingInterval);
 static_assert(kTickInterval < kHeartbeatInterval);
 
+// Never 0.
 uint64_t Random() {
   uint64_t number = 0;
-  while (number == 0 ||
-         getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-  }
+  ssize_t got = 0;
+  do {
+    got = getrandom(&number, sizeof(number), 0);
+  } while (got != sizeof(number) || number == 0);
   return number;
 }
 
