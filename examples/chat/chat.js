@@ -12,6 +12,7 @@ const kGapReasons = {
   epoch: "the log began a new life",
   expired: "this page was away for too long",
   limit: "there were too many to send at once",
+  damage: "the log could not prove them whole",
 };
 
 const kErrors = {
@@ -266,7 +267,7 @@ async function showOlder() {
   page.older.disabled = true;
   const asked = follower;
   try {
-    const { events, more } = await asked.older(kPageEvents);
+    const { events, more, gap } = await asked.older(kPageEvents);
     if (asked !== follower) return;
     const fromEnd = page.scroller.scrollHeight - page.scroller.scrollTop;
     page.messages.setAttribute("aria-busy", "true");
@@ -274,6 +275,7 @@ async function showOlder() {
     page.messages.removeAttribute("aria-busy");
     page.older.hidden = !more;
     page.beginning.hidden = more;
+    if (gap) page.beginning.textContent = `What came before is gone: ${kGapReasons[gap.reason] ?? gap.reason}.`;
     page.scroller.scrollTop = page.scroller.scrollHeight - fromEnd; // Stays put.
   } catch (error) {
     showProblem(error);

@@ -25,7 +25,7 @@ export class RoomFollower {
     this.listening = [
       ["connect", () => this.#join()],
       ["disconnect", () => (this.#joining = false)],
-      ["roomlog:gap", (...told) => this.#onGapToldOf(told)],
+      ["roomlog:gap", (gap) => gap.room === room && listener.onGap(gap.reason)],
       ...eventNames.map((name) => [
         name,
         (data, meta, offset) => this.#onEvent({ name, data, meta, offset }),
@@ -46,7 +46,8 @@ export class RoomFollower {
     this.left = true;
   }
 
-  // Gives {events, more}, the newest first, all older than what was heard of.
+  // Gives {events, more, gap}, the newest first, all older than what was heard
+  // of.
   async older(limit) {
     const options = this.#oldest ? { before: this.#oldest, limit } : { limit };
     const answer = await this.#ask("history", this.room, options);
@@ -56,6 +57,7 @@ export class RoomFollower {
     return {
       events: unseen.map(({ event, ...rest }) => ({ name: event, ...rest })),
       more: answer.more,
+      gap: answer.gap ?? null,
     };
   }
 
@@ -99,14 +101,6 @@ export class RoomFollower {
     this.#newest = event.offset;
     this.#oldest ??= event.offset;
     this.#listener.onEvent(event);
-  }
-
-  #onGapToldOf(told) {
-    const gap = told.find((part) => typeof part === "object" && part !== null);
-    const room = typeof told[0] === "string" ? told[0] : gap?.room;
-    if (room === undefined || room === this.room) {
-      this.#listener.onGap(gap?.reason ?? "unknown");
-    }
   }
 
   // Resolves to an {ok: true} answer; throws what the node or the timeout says.

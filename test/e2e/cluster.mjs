@@ -26,11 +26,12 @@ process.on("exit", () => {
 // size; `timeout` in milliseconds.
 export function story(name, options, tell) {
   if (typeof options === "function") [tell, options] = [options, {}];
-  test(name, { timeout: options.timeout ?? 120_000 }, async (t) => {
+  test(name, async (t) => {
     const cluster = new Cluster(options);
     try {
       await cluster.start();
-      await tell(cluster, t);
+      // Ours, not the test runner's, which would leave the processes behind.
+      await withTimeout(tell(cluster, t), options.timeout ?? 120_000, "the end of the test");
     } catch (error) {
       for (const line of cluster.logs()) t.diagnostic(line);
       throw error;
@@ -101,10 +102,15 @@ export class Program {
     });
   }
 
+  // Resolves to {code, signal} once it has ended by itself.
+  ended() {
+    return withTimeout(this.exited, kStopTimeoutMs, `${this.name} to end`);
+  }
+
   // Ends it and resolves to {code, signal}. SIGKILL leaves it no time at all.
-  async kill(signal = "SIGKILL") {
+  kill(signal = "SIGKILL") {
     this.child?.kill(signal);
-    return withTimeout(this.exited, kStopTimeoutMs, `${this.name} to end after ${signal}`);
+    return this.ended();
   }
 }
 
@@ -118,18 +124,25 @@ export class Cluster {
     this.edgeNames = edges;
     this.edges = [];
     this.clients = [];
+    this.programs = []; // All that were made.
     this.broker = this.newBroker();
   }
 
   newBroker(name = "broker") {
     const path = join(kBinaries, "broker/roomlog-broker");
     const args = [`--data=${this.data}`, ...this.brokerFlags];
-    if (!this.tmpfsBytes) return new Program(name, path, args);
+    if (!this.tmpfsBytes) return this.#program(name, path, args);
     // A disk of its own, seen by this process alone, and gone with it.
     const mounted = 'mkdir -p "$1" && mount -t tmpfs -o "size=$2" roomlog-e2e "$1" && shift 2 && exec "$@"';
-    return new Program(name, "unshare", [
+    return this.#program(name, "unshare", [
       ...(process.getuid() === 0 ? [] : ["--map-root-user"]), "--mount",
       "sh", "-c", mounted, "sh", this.data, String(this.tmpfsBytes), path, ...args]);
+  }
+
+  #program(...what) {
+    const program = new Program(...what);
+    this.programs.push(program);
+    return program;
   }
 
   async start() {
@@ -140,7 +153,7 @@ export class Cluster {
 
   async #startEdge(name, i) {
     const path = join(kBinaries, "node/roomlog-edge");
-    this.edges[i] = new Program(name, path, [
+    this.edges[i] = this.#program(name, path, [
       `--broker=${this.brokerAddress}`, `--name=${name}`, ...this.edgeFlags]);
     await this.edges[i].start(["--listen=127.0.0.1:0"]);
   }
@@ -196,14 +209,13 @@ export class Cluster {
   }
 
   logs() {
-    return [this.broker, ...this.edges.filter(Boolean)].flatMap(({ name, log }) =>
+    return this.programs.flatMap(({ name, log }) =>
       log.slice(-kLogLinesShown).map((line) => `${name}: ${line}`));
   }
 
   async destroy() {
     for (const client of this.clients) client.close();
-    const programs = [...this.edges.filter(Boolean), this.broker];
-    await Promise.all(programs.map((program) => program.kill("SIGKILL")));
+    await Promise.all(this.programs.map((program) => program.kill("SIGKILL")));
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
