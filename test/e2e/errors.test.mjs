@@ -10,7 +10,11 @@ story("what breaks a rule is refused with the code for it, and what does not is 
   const { offset } = await client.publish("lobby", "message", 1);
   const refused = {
     bad_request: [
-      ["join"],
+      ["unknown request", 1],
+      ["join", "lobby", { last: 1 }, "more"],
+      ["join", "lobby", { first: 5 }],
+      ["join", "lobby", { last: 10_001 }],
+      ["join", "lobby", { after: 5 }],
       ["join", "lobby", "from the start"],
       ["join", "lobby", []],
       ["join", "lobby", { last: -1 }],
@@ -19,34 +23,41 @@ story("what breaks a rule is refused with the code for it, and what does not is 
       ["join", "lobby", { from: "the middle" }],
       ["join", "lobby", { since: "yesterday" }],
       ["join", "lobby", { last: 5, from: "start" }],
-      ["publish"],
       ["publish", "lobby", "message", 1, "id"],
+      ["publish", "lobby", "message", 1, { key: "x" }],
+      ["publish", "lobby", "message", 1, { id: "x".repeat(129) }],
       ["publish", "lobby", "message", 1, { id: 5 }],
       ["publish", "lobby", "message", 1, { id: "" }],
       ["history", "lobby", { limit: 0 }],
       ["history", "lobby", { limit: -1 }],
       ["history", "lobby", { limit: "all" }],
+      ["history", "lobby", { limit: 1_001 }],
       ["history", "lobby", { before: offset, after: offset }],
-      ["history"],
     ],
     bad_room: [
       ...["join", "leave", "history"].flatMap((request) =>
-        ["", kLongName, "é".repeat(128), "a\0b", 5, null, {}].map((room) => [request, room])),
+        ["", kLongName, "é".repeat(128), "a\0b", "\ud800", 5, null, {}].map((room) => [request, room])),
       ...["", kLongName, "a\0b", 5].map((room) => ["publish", room, "message", 1]),
+      ["join"],
+      ["leave"],
+      ["publish"],
+      ["history"],
     ],
     bad_event: [
-      ...["", 5, null, "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
+      ["publish", "lobby"],
+      ...["", 5, null, "e".repeat(256), "roomlog:gap",
+        "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
         .map((name) => ["publish", "lobby", name, 1]),
     ],
     bad_offset: [
-      ...["", "nonsense", "1", "-", "1-", "-1", "1-G", "1-2-3", 5, null].flatMap((bad) => [
+      ...["", "nonsense", "1", "-", "1-", "-1", "1-G", "1-2-3"].flatMap((bad) => [
         ["join", "lobby", { after: bad }],
         ["history", "lobby", { before: bad }],
         ["history", "lobby", { after: bad }],
       ]),
-    ],
-    too_large: [
-      ["publish", "lobby", "message", 1, { id: "x".repeat(129) }],
+      // Well made, but of another life of the log.
+      ["history", "lobby", { before: "1-1" }],
+      ["history", "lobby", { after: "1-1" }],
     ],
   };
   for (const [code, requests] of Object.entries(refused)) {
@@ -69,6 +80,10 @@ story("what breaks a rule is refused with the code for it, and what does not is 
       assert.equal(answer.ok, true, JSON.stringify(answer));
       await client.hears(1, room);
     }
+  });
+  await t.test("an offset of another life of the log is a gap to who joins", async () => {
+    const { ok, gap } = await client.join("lobby", { after: "1-1" });
+    assert.deepEqual([ok, gap?.reason], [true, "epoch"]);
   });
   assert.equal(client.socket.connected, true);
   const { events } = await client.history("lobby");
