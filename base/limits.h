@@ -66,6 +66,13 @@ inline constexpr size_t kResultMailboxEntriesMax = 65536;
 // block, so a larger block costs numbers, of which there are 2^64, and a
 // smaller one costs syncs.
 inline constexpr uint64_t kOffsetsPerReservation = uint64_t{1} << 20;
+// Events, and bytes of packets, that the log keeps in one row. A commit is cut
+// into rows of this, so that reading a few events need not read a whole commit.
+inline constexpr size_t kPackEventsMax = 256;
+inline constexpr size_t kPackBytesMax = size_t{64} << 10;
+// Events that one call of Trim() takes away; the next goes on. A few
+// milliseconds in which no commit is written.
+inline constexpr size_t kTrimmedEventsPerCallMax = 16384;
 // Rooms the log keeps. Each costs the broker about 300 bytes of memory; a
 // publish to one more is refused.
 inline constexpr size_t kRoomsMax = 10'000'000;
@@ -157,6 +164,19 @@ inline constexpr size_t kUnansweredRequestsPerClientMax = 1024;
 // Live events held for one socket, or one room, while its past is being read.
 // Past it they are dropped and read from the log instead.
 inline constexpr size_t kHeldEventsMax = 1024;
+// And their bytes: what one client may have queued, so that holding for a room
+// costs no more than one more slow client.
+inline constexpr size_t kHeldFrameBytesMax = kClientBufferBytesMax;
+// Reads of the log under way for one client; its other reads wait. Enough to
+// hide the way to the broker, few enough that one client cannot take a share of
+// kUnansweredReadsMax that others would feel.
+inline constexpr size_t kReadsPerClientMax = 4;
+// An answer to `history`: it ends early, saying that there is more, but always
+// holds one event. Half of what a client may have queued.
+inline constexpr size_t kHistoryAnswerBytesMax = kClientBufferBytesMax / 2;
+// Arrays and objects within each other in what a client publishes. Whoever
+// reads it may do so by recursion; no honest message comes near.
+inline constexpr size_t kJsonDepthMax = 512;
 
 // ---- HTTP and WebSocket ----
 
