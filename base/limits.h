@@ -174,9 +174,6 @@ inline constexpr size_t kReadsPerClientMax = 4;
 // An answer to `history`: it ends early, saying that there is more, but always
 // holds one event. Half of what a client may have queued.
 inline constexpr size_t kHistoryAnswerBytesMax = kClientBufferBytesMax / 2;
-// Arrays and objects within each other in what a client publishes. Whoever
-// reads it may do so by recursion; no honest message comes near.
-inline constexpr size_t kJsonDepthMax = 512;
 
 // ---- HTTP and WebSocket ----
 

@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
-#include "base/room_key.h"
+#include "base/utf8.h"
 
 namespace roomlog {
 namespace {

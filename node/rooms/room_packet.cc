@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/position.h"
+#include "base/utf8.h"
 #include "node/rooms/json_text.h"
 
 namespace roomlog {
