@@ -7,10 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/flags/flag.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "bench/client.h"
+
+ABSL_FLAG(bool, stored, true,
+          "deliver what is stored; else whatever passes through the server");
 
 namespace roomlog::bench {
 namespace {
@@ -18,6 +23,16 @@ namespace {
 constexpr char kStream[] = "rooms";
 constexpr absl::string_view kSubjectPrefix = "rooms.";
 constexpr char kAllSubjects[] = "rooms.*";
+constexpr char kAnswers[] = "answers";
+constexpr int64_t kAnswerWaitMs = 10'000;
+
+// From where the subscriber gets its events.
+enum class Delivery {
+  kStored,   // From the stream, by an ordered consumer: what came is stored.
+  kPassing,  // As they pass through the server, stored or not. What is missed
+             // is gone, so no backplane could use it alone; the fastest there
+             // is.
+};
 
 template <typename T, void (*destroy)(T*)>
 struct Destroy {
@@ -26,6 +41,7 @@ struct Destroy {
 template <typename T, void (*destroy)(T*)>
 using Owned = std::unique_ptr<T, Destroy<T, destroy>>;
 using Message = Owned<natsMsg, natsMsg_Destroy>;
+using Subscription = Owned<natsSubscription, natsSubscription_Destroy>;
 
 absl::Status ToStatus(natsStatus status, absl::string_view doing) {
   if (status == NATS_OK) return absl::OkStatus();
@@ -59,75 +75,45 @@ class Outcome {
   absl::Status status_;
 };
 
-// Waits for the answers to publishes, which come on a thread of the library.
-// The library's own limit on them wakes the publisher for every single answer;
-// this one lets a part of the window come free first.
-class Answers {
- public:
-  Answers(uint64_t window, PublishRun* run)
-      : window_(window), refill_(window < 4 ? 1 : window / 4), run_(*run) {}
-
-  // Waits until there is room, if there is none. Not OK: a publish failed.
-  absl::Status WaitForWindow() {
-    if (run_.room_in_window() > 0) return absl::OkStatus();
-    return WaitFor(run_.made() - window_ + refill_);
-  }
-  absl::Status WaitForAll() { return WaitFor(run_.made()); }
-
-  // Takes one. Owns `message`.
-  static void OnAnswer(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* error,
-                       void* self) {
-    const Message destroyed(message);
-    static_cast<Answers*>(self)->Take(error);
-  }
-
- private:
-  absl::Status WaitFor(uint64_t acknowledged) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    wake_at_ = acknowledged;
-    changed_.wait(lock, [&] {
-      return !status_.ok() || run_.acknowledged() >= acknowledged;
-    });
-    return status_;
-  }
-
-  void Take(const jsPubAckErr* error) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (error == nullptr) {
-      run_.Acknowledge(1);
-    } else {
-      status_.Update(ToStatus(error->Err, "publish"));
-    }
-    if (error != nullptr || run_.acknowledged() == wake_at_) {
-      changed_.notify_one();
-    }
-  }
-
-  const uint64_t window_;
-  const uint64_t refill_;
-  PublishRun& run_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  uint64_t wake_at_ = 0;
-  absl::Status status_;
-};
-
 class NatsClient final : public Client {
  public:
-  explicit NatsClient(const ServerAddress& server)
-      : url_(absl::StrCat("nats://", server.host, ":", server.port)) {}
+  NatsClient(const ServerAddress& server, Delivery delivery)
+      : url_(absl::StrCat("nats://", server.host, ":", server.port)),
+        delivery_(delivery) {}
 
+  // Every publish names the same subject for its answer. The library's own
+  // js_PublishAsync() names a new one each time, which the server has to look
+  // up anew: it was a fifth slower.
   absl::Status Publish(const std::vector<std::string>& rooms,
                        PublishRun* run) override {
     std::vector<std::string> subjects;
     for (const std::string& room : rooms) {
       subjects.push_back(absl::StrCat(kSubjectPrefix, room));
     }
-    const uint64_t window = run->room_in_window();
-    absl::Status status = Connect(/*send_at_once=*/window == 1);
+    // The library gathers what is sent and leaves it to a thread of its own to
+    // write, which is best for many at a time and worst for one.
+    absl::Status status = Connect(/*send_at_once=*/run->room_in_window() == 1);
     if (!status.ok()) return status;
-    return window == 1 ? PublishOneByOne(subjects, run)
-                       : PublishMany(subjects, window, run);
+    natsSubscription* raw = nullptr;
+    status = ToStatus(
+        natsConnection_SubscribeSync(&raw, connection_.get(), kAnswers),
+        "subscribe to answers");
+    if (!status.ok()) return status;
+    const Subscription answers(raw);
+    natsSubscription_SetPendingLimits(raw, -1, -1);
+
+    EventBytes event;
+    while (status.ok() && !run->finished()) {
+      while (status.ok() && !run->made_all() && run->room_in_window() > 0) {
+        const uint32_t room = run->MakeNext(&event);
+        status = ToStatus(natsConnection_PublishRequest(
+                              connection_.get(), subjects[room].c_str(),
+                              kAnswers, event.data(), event.size()),
+                          "publish");
+      }
+      if (status.ok()) status = TakeAnswers(raw, run);
+    }
+    return status;
   }
 
   absl::Status Subscribe(const std::vector<std::string>&, DeliveryCheck* check,
@@ -155,17 +141,24 @@ class NatsClient final : public Client {
         receiver.outcome.Set(std::move(taken));
       }
     };
-    jsSubOptions options;
-    jsSubOptions_Init(&options);
-    options.Stream = kStream;
-    options.Ordered = true;  // In order, without gaps, no acknowledgements.
     natsSubscription* raw = nullptr;
-    status =
-        ToStatus(js_Subscribe(&raw, context_.get(), kAllSubjects, on_message,
-                              &receiver, nullptr, &options, nullptr),
-                 "subscribe");
+    if (delivery_ == Delivery::kStored) {
+      jsSubOptions options;
+      jsSubOptions_Init(&options);
+      options.Stream = kStream;
+      options.Ordered = true;  // In order, without gaps, no acknowledgements.
+      status =
+          ToStatus(js_Subscribe(&raw, context_.get(), kAllSubjects, on_message,
+                                &receiver, nullptr, &options, nullptr),
+                   "subscribe");
+    } else {
+      status = ToStatus(
+          natsConnection_Subscribe(&raw, connection_.get(), kAllSubjects,
+                                   on_message, &receiver),
+          "subscribe");
+    }
     if (!status.ok()) return status;
-    const Owned<natsSubscription, natsSubscription_Destroy> subscription(raw);
+    const Subscription subscription(raw);
     natsSubscription_SetPendingLimits(raw, -1, -1);
     status = ToStatus(natsConnection_Flush(connection_.get()), "flush");
     if (!status.ok()) return status;
@@ -188,18 +181,13 @@ class NatsClient final : public Client {
     return absl::OkStatus();
   }
 
-  absl::Status MakeContext(jsOptions* options) {
+  absl::Status AddStream() {
     jsCtx* context = nullptr;
     absl::Status status =
-        ToStatus(natsConnection_JetStream(&context, connection_.get(), options),
+        ToStatus(natsConnection_JetStream(&context, connection_.get(), nullptr),
                  "JetStream");
-    if (status.ok()) context_.reset(context);
-    return status;
-  }
-
-  absl::Status AddStream() {
-    absl::Status status = MakeContext(nullptr);
     if (!status.ok()) return status;
+    context_.reset(context);
     jsStreamConfig config;
     jsStreamConfig_Init(&config);
     const char* subjects[] = {kAllSubjects};
@@ -212,46 +200,29 @@ class NatsClient final : public Client {
         "add stream");
   }
 
-  // At a depth of one the plain call has one thread hop less.
-  absl::Status PublishOneByOne(const std::vector<std::string>& subjects,
-                               PublishRun* run) {
-    absl::Status status = MakeContext(nullptr);
-    EventBytes event;
-    while (status.ok() && !run->made_all()) {
-      const uint32_t room = run->MakeNext(&event);
-      status =
-          ToStatus(js_Publish(nullptr, context_.get(), subjects[room].c_str(),
-                              event.data(), event.size(), nullptr, nullptr),
-                   "publish");
-      if (status.ok()) run->Acknowledge(1);
+  // Waits for an answer and takes all that came.
+  static absl::Status TakeAnswers(natsSubscription* answers, PublishRun* run) {
+    int64_t wait_ms = kAnswerWaitMs;
+    for (uint64_t count = 0;; ++count, wait_ms = 0) {
+      natsMsg* raw = nullptr;
+      const natsStatus got = natsSubscription_NextMsg(&raw, answers, wait_ms);
+      if (got == NATS_TIMEOUT && count > 0) {
+        run->Acknowledge(count);
+        return absl::OkStatus();
+      }
+      if (got != NATS_OK) return ToStatus(got, "answer");
+      const Message message(raw);
+      const absl::string_view answer(
+          natsMsg_GetData(raw),
+          static_cast<size_t>(natsMsg_GetDataLength(raw)));
+      if (!absl::StrContains(answer, "\"seq\"")) {
+        return absl::UnavailableError(absl::StrCat("nats: refused: ", answer));
+      }
     }
-    return status;
-  }
-
-  absl::Status PublishMany(const std::vector<std::string>& subjects,
-                           uint64_t window, PublishRun* run) {
-    Answers answers(window, run);
-    jsOptions options;
-    jsOptions_Init(&options);
-    options.PublishAsync.MaxPending = static_cast<int64_t>(window) * 2;
-    options.PublishAsync.AckHandler = &Answers::OnAnswer;
-    options.PublishAsync.AckHandlerClosure = &answers;
-    absl::Status status = MakeContext(&options);
-    EventBytes event;
-    while (status.ok() && !run->made_all()) {
-      status = answers.WaitForWindow();
-      if (!status.ok()) break;
-      const uint32_t room = run->MakeNext(&event);
-      status = ToStatus(js_PublishAsync(context_.get(), subjects[room].c_str(),
-                                        event.data(), event.size(), nullptr),
-                        "publish");
-    }
-    if (status.ok()) status = answers.WaitForAll();
-    context_.reset();  // No answer comes after this.
-    return status;
   }
 
   const std::string url_;
+  const Delivery delivery_;
   Owned<natsConnection, natsConnection_Destroy> connection_;
   Owned<jsCtx, jsCtx_Destroy> context_;
 };
@@ -260,9 +231,12 @@ class NatsClient final : public Client {
 }  // namespace roomlog::bench
 
 int main(int argc, char** argv) {
+  using roomlog::bench::Delivery;
   using roomlog::bench::NatsClient;
   return roomlog::bench::RunClient(
       argc, argv, [](const roomlog::bench::ServerAddress& server) {
-        return std::make_unique<NatsClient>(server);
+        return std::make_unique<NatsClient>(server, absl::GetFlag(FLAGS_stored)
+                                                        ? Delivery::kStored
+                                                        : Delivery::kPassing);
       });
 }
