@@ -1,9 +1,7 @@
 // NATS JetStream, by libnats: one file-backed stream with a subject per room.
 #include <nats/nats.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,7 +22,7 @@ constexpr char kStream[] = "rooms";
 constexpr absl::string_view kSubjectPrefix = "rooms.";
 constexpr char kAllSubjects[] = "rooms.*";
 constexpr char kAnswers[] = "answers";
-constexpr int64_t kAnswerWaitMs = 10'000;
+constexpr int64_t kWaitMs = 10'000;
 
 // From where the subscriber gets its events.
 enum class Delivery {
@@ -50,30 +48,6 @@ absl::Status ToStatus(natsStatus status, absl::string_view doing) {
                                              natsStatus_GetText(status), " ",
                                              reason == nullptr ? "" : reason));
 }
-
-// Tells one thread that waits of what others found out.
-class Outcome {
- public:
-  // The first one said stays.
-  void Set(absl::Status status) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (set_) return;
-    set_ = true;
-    status_ = std::move(status);
-    changed_.notify_all();
-  }
-  absl::Status Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return set_; });
-    return status_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool set_ = false;
-  absl::Status status_;
-};
 
 class NatsClient final : public Client {
  public:
@@ -122,39 +96,18 @@ class NatsClient final : public Client {
     if (status.ok()) status = AddStream();
     if (!status.ok()) return status;
 
-    struct Receiver {
-      DeliveryCheck& check;
-      Outcome outcome;
-    } receiver{*check, {}};
-    const natsMsgHandler on_message = [](natsConnection*, natsSubscription*,
-                                         natsMsg* message, void* closure) {
-      const Message destroyed(message);
-      Receiver& receiver = *static_cast<Receiver*>(closure);
-      absl::string_view subject = natsMsg_GetSubject(message);
-      subject.remove_prefix(kSubjectPrefix.size());
-      absl::Status taken = receiver.check.Take(
-          subject,
-          {natsMsg_GetData(message),
-           static_cast<size_t>(natsMsg_GetDataLength(message))},
-          NowNanos());
-      if (!taken.ok() || receiver.check.complete()) {
-        receiver.outcome.Set(std::move(taken));
-      }
-    };
     natsSubscription* raw = nullptr;
     if (delivery_ == Delivery::kStored) {
       jsSubOptions options;
       jsSubOptions_Init(&options);
       options.Stream = kStream;
       options.Ordered = true;  // In order, without gaps, no acknowledgements.
-      status =
-          ToStatus(js_Subscribe(&raw, context_.get(), kAllSubjects, on_message,
-                                &receiver, nullptr, &options, nullptr),
-                   "subscribe");
+      status = ToStatus(js_SubscribeSync(&raw, context_.get(), kAllSubjects,
+                                         nullptr, &options, nullptr),
+                        "subscribe");
     } else {
       status = ToStatus(
-          natsConnection_Subscribe(&raw, connection_.get(), kAllSubjects,
-                                   on_message, &receiver),
+          natsConnection_SubscribeSync(&raw, connection_.get(), kAllSubjects),
           "subscribe");
     }
     if (!status.ok()) return status;
@@ -163,7 +116,10 @@ class NatsClient final : public Client {
     status = ToStatus(natsConnection_Flush(connection_.get()), "flush");
     if (!status.ok()) return status;
     ready();
-    return receiver.outcome.Wait();
+    while (status.ok() && !check->complete()) {
+      status = TakeEvent(raw, check);
+    }
+    return status;
   }
 
  private:
@@ -200,9 +156,25 @@ class NatsClient final : public Client {
         "add stream");
   }
 
+  // Waits for an event for a while.
+  static absl::Status TakeEvent(natsSubscription* events,
+                                DeliveryCheck* check) {
+    natsMsg* raw = nullptr;
+    const natsStatus got = natsSubscription_NextMsg(&raw, events, kWaitMs);
+    if (got == NATS_TIMEOUT) return absl::OkStatus();
+    if (got != NATS_OK) return ToStatus(got, "event");
+    const Message message(raw);
+    absl::string_view subject = natsMsg_GetSubject(raw);
+    subject.remove_prefix(kSubjectPrefix.size());
+    return check->Take(
+        subject,
+        {natsMsg_GetData(raw), static_cast<size_t>(natsMsg_GetDataLength(raw))},
+        NowNanos());
+  }
+
   // Waits for an answer and takes all that came.
   static absl::Status TakeAnswers(natsSubscription* answers, PublishRun* run) {
-    int64_t wait_ms = kAnswerWaitMs;
+    int64_t wait_ms = kWaitMs;
     for (uint64_t count = 0;; ++count, wait_ms = 0) {
       natsMsg* raw = nullptr;
       const natsStatus got = natsSubscription_NextMsg(&raw, answers, wait_ms);
