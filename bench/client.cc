@@ -11,7 +11,6 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "bench/event.h"
@@ -45,17 +44,6 @@ void PrintFigures(uint64_t events, int64_t began_ns, int64_t ended_ns,
       times.Percentile(99) / 1e3, times.Percentile(99.9) / 1e3,
       times.Percentile(100) / 1e3, CpuSeconds());
   std::fflush(stdout);
-}
-
-absl::StatusOr<ServerAddress> ParseAddress(const std::string& text) {
-  ServerAddress address;
-  const size_t colon = text.rfind(':');
-  if (colon == std::string::npos ||
-      !absl::SimpleAtoi(text.substr(colon + 1), &address.port)) {
-    return absl::InvalidArgumentError("--server must be host:port");
-  }
-  address.host = text.substr(0, colon);
-  return address;
 }
 
 absl::Status Publish(Client* client) {
@@ -93,7 +81,7 @@ absl::Status Subscribe(Client* client) {
 absl::Status Run(
     absl::FunctionRef<std::unique_ptr<Client>(const ServerAddress&)> make) {
   absl::StatusOr<ServerAddress> server =
-      ParseAddress(absl::GetFlag(FLAGS_server));
+      ParseServerAddress(absl::GetFlag(FLAGS_server));
   if (!server.ok()) return server.status();
   const std::unique_ptr<Client> client = make(*server);
   const std::string role = absl::GetFlag(FLAGS_role);

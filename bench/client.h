@@ -10,14 +10,9 @@
 #include "absl/status/status.h"
 #include "bench/delivery_check.h"
 #include "bench/publish_run.h"
+#include "bench/server_address.h"
 
 namespace roomlog::bench {
-
-// Where the system under measurement listens.
-struct ServerAddress {
-  std::string host;
-  int port = 0;
-};
 
 // One system, as a publishing and a receiving node use it. A process takes one
 // of the two parts.
