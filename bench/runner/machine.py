@@ -11,7 +11,7 @@ from .processes import BenchError
 def describe(data_directory):
     """Lines for the head of the report. BenchError if the disk is no disk."""
     source, kind = _file_system(data_directory)
-    if kind in ("tmpfs", "ramfs"):
+    if kind in ("tmpfs", "devtmpfs", "ramfs"):
         raise BenchError(f"{data_directory} lies in memory, where a sync is "
                          "free; name a directory on a disk with --data")
     commit = _output(["git", "describe", "--always", "--dirty",
