@@ -93,6 +93,9 @@ inline constexpr size_t kReadBytesMax = size_t{2} << 20;
 inline constexpr size_t kWaitingReadsMax = 65536;
 // Threads that read history. They mostly wait for disk.
 inline constexpr int kReaderThreads = 2;
+// Live events that a node holds while it reads what it missed before them.
+// Beyond it they are let go, and read from the log as well.
+inline constexpr size_t kHeldBytesMax = size_t{64} << 20;
 // Reads one node may have unanswered; the others wait at the node.
 inline constexpr size_t kUnansweredReadsMax = 1024;
 
@@ -107,6 +110,12 @@ inline constexpr absl::Duration kNodeLease = absl::Seconds(10);
 inline constexpr absl::Duration kBrokerSilenceMax = absl::Seconds(5);
 // How long a greeting waits for its answer before the next.
 inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(500);
+
+// ---- Between a node's loop and its link ----
+
+// Things asked of the link's thread, or told by it, that wait for the other.
+// What does not fit waits on the side that asks, within the bounds above.
+inline constexpr size_t kLinkMailboxEntriesMax = 65536;
 
 // ---- A turn: what one loop handles before it looks up again ----
 

@@ -90,6 +90,9 @@ class Mailbox {
   // `timeout`.
   void Wait(absl::Duration timeout) { doorbell_.Wait(timeout); }
 
+  // Wakes the taker though nothing was put in.
+  void Ring() { doorbell_.Ring(); }
+
   // From here on nothing is put in; what is in can still be taken.
   void Close() {
     {

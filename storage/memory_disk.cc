@@ -1,0 +1,93 @@
+#include "storage/memory_disk.h"
+
+namespace roomlog {
+
+void MemoryDisk::Crash(bool lose_unsynced) {
+  absl::MutexLock lock(&mutex_);
+  open_ = false;
+  if (!lose_unsynced) return;
+  records_.resize(synced_);
+  ++boot_;
+}
+
+void MemoryDisk::SetFull(bool full) {
+  absl::MutexLock lock(&mutex_);
+  full_ = full;
+}
+
+void MemoryDisk::SetSyncFails(bool fails) {
+  absl::MutexLock lock(&mutex_);
+  sync_fails_ = fails;
+}
+
+std::unique_ptr<MemoryDisk> MemoryDisk::Copy() const {
+  auto copy = std::make_unique<MemoryDisk>();
+  absl::MutexLock lock(&mutex_);
+  absl::MutexLock copy_lock(&copy->mutex_);
+  copy->records_ = records_;
+  copy->synced_ = records_.size();
+  copy->boot_ = boot_;
+  copy->copied_ = true;
+  return copy;
+}
+
+absl::Status MemoryDisk::Open(Opening* opening) {
+  absl::MutexLock lock(&mutex_);
+  if (open_) {
+    return absl::FailedPreconditionError(
+        "the memory disk is in use by another broker");
+  }
+  open_ = true;
+  *opening = ++last_opening_;
+  return absl::OkStatus();
+}
+
+void MemoryDisk::Close(Opening opening) {
+  absl::MutexLock lock(&mutex_);
+  if (opening == last_opening_) open_ = false;
+}
+
+absl::Status MemoryDisk::CheckWritable(Opening opening, bool sync) const {
+  if (!open_ || opening != last_opening_) {
+    return absl::UnavailableError("the memory disk crashed");
+  }
+  if (full_) return absl::ResourceExhaustedError("the memory disk is full");
+  if (sync && sync_fails_) {
+    return absl::UnavailableError("the memory disk does not sync");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryDisk::Write(Opening opening, Record record, bool sync) {
+  absl::MutexLock lock(&mutex_);
+  absl::Status status = CheckWritable(opening, sync);
+  if (!status.ok()) return status;
+  if (std::holds_alternative<Opened>(record)) copied_ = false;
+  records_.push_back(std::move(record));
+  if (sync) synced_ = records_.size();
+  return absl::OkStatus();
+}
+
+absl::Status MemoryDisk::Sync(Opening opening) {
+  absl::MutexLock lock(&mutex_);
+  absl::Status status = CheckWritable(opening, true);
+  if (status.ok()) synced_ = records_.size();
+  return status;
+}
+
+std::vector<MemoryDisk::Record> MemoryDisk::records() const {
+  absl::MutexLock lock(&mutex_);
+  return records_;
+}
+
+uint64_t MemoryDisk::boot() const {
+  absl::MutexLock lock(&mutex_);
+  return boot_;
+}
+
+bool MemoryDisk::copied() const {
+  absl::MutexLock lock(&mutex_);
+  return copied_;
+}
+
+}  // namespace roomlog
