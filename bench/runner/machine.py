@@ -50,7 +50,8 @@ def _field(path, name):
 def _file_system(directory):
     found = _output(["findmnt", "--noheadings", "--output", "SOURCE,FSTYPE",
                      "--target", directory]).split()
-    return (found[0], found[1]) if len(found) == 2 else ("?", "?")
+    # Of mounts on top of one another the last is what one sees.
+    return tuple(found[-2:]) if found else ("?", "?")
 
 
 def _disk_kind(source):
