@@ -172,7 +172,8 @@ class Bench:
         published = 0
         for million in millions:
             events = million * 1_000_000 // EVENT_BYTES - published
-            self._publish(system, address, ROOMS, 4096, events)
+            self._publish(system, address, ROOMS, 4096, events,
+                          followed=True)
             published += events
             rows.append([f"{million:,} million bytes",
                          *_memory_cells(server)])
@@ -180,8 +181,9 @@ class Bench:
         shutil.rmtree(data)
         self._page.section(
             "Memory of the broker, by events",
-            [f"One broker, {ROOMS:,} rooms; bytes published so far."])
-        self._page.table(["published", "resident MB", "of it own MB"], rows)
+            [f"One broker, {ROOMS:,} rooms, a node that publishes and one that "
+             "receives; bytes published so far."])
+        self._page.table(["published", *_MEMORY_COLUMNS], rows)
 
     def _memory_by_rooms(self):
         system = SYSTEMS["roomlog-interval"]
@@ -192,7 +194,8 @@ class Bench:
         for rooms in counts:
             data = self._new_directory()
             server, address = system.start(self._processes, data)
-            self._publish(system, address, rooms, 4096, events, even=True)
+            self._publish(system, address, rooms, 4096, events, even=True,
+                          followed=True)
             found.append(server.memory_bytes()["RssAnon"])
             rows.append([thousands(rooms), *_memory_cells(server)])
             self._stop(server)
@@ -202,9 +205,9 @@ class Bench:
             "Memory of the broker, by rooms",
             [f"A new broker each time; {events:,} events, so "
              f"{events * EVENT_BYTES // 1_000_000} million bytes, over so many "
-             f"rooms. From the first to the last row {per_room:.0f} bytes a "
-             "room."])
-        self._page.table(["rooms", "resident MB", "of it own MB"], rows)
+             "rooms, which a node follows. From the first to the last row "
+             f"{per_room:.0f} bytes a room."])
+        self._page.table(["rooms", *_MEMORY_COLUMNS], rows)
 
     # What does each hop of an event cost?
 
@@ -270,15 +273,24 @@ class Bench:
             clients_cpu_us=(published["cpu_seconds"] +
                             delivered["cpu_seconds"]) / events * 1e6)
 
-    def _publish(self, system, address, rooms, in_flight, events, even=False):
+    def _publish(self, system, address, rooms, in_flight, events, even=False,
+                 followed=False):
+        """Publishes so many events; `followed`: to a node that receives all."""
+        if followed:
+            subscriber = self._start(system.client_command(
+                address, "--role=subscriber", f"--rooms={rooms}"))
+            subscriber.read_json(READY_SECONDS_MAX)
         publisher = self._start(system.client_command(
             address, "--role=publisher", f"--rooms={rooms}",
             f"--in_flight={in_flight}", f"--events={events}",
             *(["--even"] if even else [])))
-        published = publisher.read_json(60 + events / 10_000)
+        counts = [publisher.read_json(60 + events / 10_000)["events"]]
         self._processes.stop(publisher)
-        if published["events"] != events:
-            raise BenchError(f"{published['events']} of {events} published")
+        if followed:
+            counts.append(subscriber.read_json(DELIVERY_SECONDS_MAX)["events"])
+            self._processes.stop(subscriber)
+        if counts != [events] * len(counts):
+            raise BenchError(f"of {events} events there were {counts}")
         progress(f"{events:,} events over {rooms:,} rooms published")
 
     def _ratios(self, what, found, in_flight, ratios, fields, reached, word):
@@ -327,9 +339,13 @@ def _median(figures, field, divisor=1.0):
     return f"{middle:.2f}"
 
 
+_MEMORY_COLUMNS = ["resident MB", "of it its own MB", "highest MB"]
+
+
 def _memory_cells(process):
     memory = process.memory_bytes()
-    return [f"{memory['VmRSS'] / 1e6:.1f}", f"{memory['RssAnon'] / 1e6:.1f}"]
+    return [f"{memory[part] / 1e6:.1f}"
+            for part in ("VmRSS", "RssAnon", "VmHWM")]
 
 
 def _forget_cached_files(directory):

@@ -62,7 +62,7 @@ class Process:
         """Resident memory by its parts, as /proc/<pid>/status names them."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             lines = (line.split() for line in file if line.startswith(
-                ("VmRSS:", "RssAnon:", "RssFile:")))
+                ("VmRSS:", "RssAnon:", "VmHWM:")))
             return {words[0][:-1]: int(words[1]) * 1024 for words in lines}
 
     def stop(self):
