@@ -321,7 +321,8 @@ class Bench:
     def _start(self, command):
         self._logs += 1
         return self._processes.start(
-            command, os.path.join(self._directory, f"client-{self._logs}.log"))
+            command, os.path.join(self._directory, f"client-{self._logs}.log"),
+            answers=True)
 
     def _stop(self, server):
         if not self._processes.stop(server):

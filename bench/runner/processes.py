@@ -16,16 +16,17 @@ class BenchError(Exception):
 
 
 class Process:
-    """A child process, its standard output read as lines of JSON."""
+    """A child process. What it says goes to a log file; but if `answers`, its
+    standard output is read as lines of JSON."""
 
-    def __init__(self, command, log_path):
+    def __init__(self, command, log_path, answers):
         self.command = command
         self._log_path = log_path
         self._pending = b""
         with open(log_path, "wb") as log:
             self._popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=log, start_new_session=True, preexec_fn=_die_with_us)
+                command, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if answers else log, stderr=log, start_new_session=True, preexec_fn=_die_with_us)
 
     @property
     def pid(self):
@@ -81,7 +82,8 @@ class Process:
         if self.running():
             self._popen.kill()
         self._popen.wait()
-        self._popen.stdout.close()
+        if self._popen.stdout:
+            self._popen.stdout.close()
 
     def describe(self):
         with open(self._log_path, encoding="utf-8", errors="replace") as log:
@@ -105,8 +107,8 @@ class Processes:
         for process in reversed(self._all):
             process.kill()
 
-    def start(self, command, log_path):
-        process = Process(command, log_path)
+    def start(self, command, log_path, answers=False):
+        process = Process(command, log_path, answers)
         self._all.append(process)
         return process
 
