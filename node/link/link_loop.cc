@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
-#include "base/room_key.h"
+#include "base/utf8.h"
 
 namespace roomlog {
 namespace {
