@@ -20,9 +20,9 @@ static_assert(kTickInterval < kHeartbeatInterval);
 
 uint64_t Random() {
   uint64_t number = 0;
-  while (number == 0 ||
-         getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-  }
+  do {
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number)) number = 0;
+  } while (number == 0);
   return number;
 }
 
