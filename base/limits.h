@@ -126,6 +126,12 @@ inline constexpr size_t kMessagesPerTurn = 256;
 // Bytes waiting to be written to one client. Past it the queue is dropped and
 // the client is sent on from the log.
 inline constexpr size_t kClientBufferBytesMax = size_t{1} << 20;
+// Bytes waiting for a client whose application does not hold back: answers to
+// what it asks without reading. One more and the connection is closed.
+inline constexpr size_t kClientBufferBytesHardMax = 4 * kClientBufferBytesMax;
+// What a frame in that queue counts beside its bytes, so that a million tiny
+// frames are not taken for nothing: about what one costs in memory.
+inline constexpr size_t kQueuedFrameOverheadBytes = 64;
 // Rooms one client may be in.
 inline constexpr size_t kRoomsPerClientMax = 256;
 // Events a client may ask for when joining, and in one page of history.
@@ -136,6 +142,15 @@ inline constexpr size_t kHistoryPageEventsDefault = 50;
 inline constexpr size_t kClientsMax = 100000;
 // An Engine.IO message from a client: Socket.IO's own default.
 inline constexpr size_t kClientMessageBytesMax = 1'000'000;
+// Namespaces one client may be in: each is a socket of its own. A CONNECT to
+// one more is refused.
+inline constexpr size_t kNamespacesPerClientMax = 64;
+// The JSON a client sends with a CONNECT, kept as long as the socket: a token
+// fits. A larger one is refused.
+inline constexpr size_t kAuthBytesMax = size_t{64} << 10;
+// How deep a client may nest JSON: half of what simdjson's parser takes, so
+// that whoever wraps it can still be read. Deeper is malformed.
+inline constexpr size_t kJsonDepthMax = 512;
 // Requests (joins, publishes, history) one client may have unanswered. One more
 // is answered `limit`.
 inline constexpr size_t kUnansweredRequestsPerClientMax = 1024;
@@ -152,9 +167,31 @@ inline constexpr size_t kReadsPerClientMax = 4;
 // An answer to `history`: it ends early, saying that there is more, but always
 // holds one event. Half of what a client may have queued.
 inline constexpr size_t kHistoryAnswerBytesMax = kClientBufferBytesMax / 2;
-// Arrays and objects within each other in what a client publishes. Whoever
-// reads it may do so by recursion; no honest message comes near.
-inline constexpr size_t kJsonDepthMax = 512;
+
+// ---- HTTP and WebSocket ----
+
+// The head of an HTTP request: twice Node.js's 8 KiB would hold any cookie. A
+// larger one is answered 431.
+inline constexpr size_t kHttpHeaderBytesMax = size_t{16} << 10;
+// How long a client may take for the head of its first request, and how long a
+// kept-alive connection may wait for its next one. Then it is closed.
+inline constexpr absl::Duration kHttpHeaderTime = absl::Seconds(10);
+inline constexpr absl::Duration kHttpIdleTime = absl::Seconds(30);
+// How long a client may take to accept an answer. Then it is closed.
+inline constexpr absl::Duration kHttpAnswerTime = absl::Seconds(60);
+// Connections that speak HTTP at once: a burst of reconnecting clients on its
+// way to WebSocket. One more is closed at once.
+inline constexpr size_t kHttpConnectionsMax = 16384;
+// How long accepting pauses when the process has no descriptor left.
+inline constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+// How long a closed WebSocket may take to say what is queued and to hear the
+// other side's close. Then its connection is cut.
+inline constexpr absl::Duration kWebSocketCloseTime = absl::Seconds(2);
+// Frames handed to the system in one write: what Asio passes on at most.
+inline constexpr size_t kFramesPerWriteMax = 64;
+// Bytes read from a client at a time, into one buffer for the whole loop. Small
+// enough that one busy client does not hold up the others.
+inline constexpr size_t kReadBufferBytes = size_t{64} << 10;
 
 }  // namespace roomlog
 
