@@ -181,9 +181,10 @@ void FaultyFileSystem::SetFull(bool full, bool claims_space) {
   claims_space_ = claims_space;
 }
 
-void FaultyFileSystem::SetSyncFails(bool fails) {
+void FaultyFileSystem::SetSyncFails(bool fails, bool for_space) {
   absl::MutexLock lock(&mutex_);
   sync_fails_ = fails;
+  sync_fails_for_space_ = for_space;
 }
 
 IOStatus FaultyFileSystem::Operate() {
@@ -204,8 +205,9 @@ IOStatus FaultyFileSystem::BeforeWrite() {
 IOStatus FaultyFileSystem::BeforeSync() {
   absl::MutexLock lock(&mutex_);
   IOStatus status = Operate();
-  if (status.ok() && sync_fails_) return IOStatus::IOError("no sync");
-  return status;
+  if (!status.ok() || !sync_fails_) return status;
+  return sync_fails_for_space_ ? IOStatus::NoSpace("no space to sync")
+                               : IOStatus::IOError("no sync");
 }
 
 void FaultyFileSystem::Wrote(const std::string& path, size_t bytes) {

@@ -42,7 +42,10 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   // Every write fails half-way: the disk is full. With `claims_space` it says
   // that it is not, as it does when there is a quota.
   void SetFull(bool full, bool claims_space = true) ABSL_LOCKS_EXCLUDED(mutex_);
-  void SetSyncFails(bool fails) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Every sync fails: with `for_space` because the disk turned out to be full,
+  // as it does where space is given out late.
+  void SetSyncFails(bool fails, bool for_space = false)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // For the files that it hands out.
 
@@ -101,6 +104,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   bool full_ ABSL_GUARDED_BY(mutex_) = false;
   bool claims_space_ ABSL_GUARDED_BY(mutex_) = false;
   bool sync_fails_ ABSL_GUARDED_BY(mutex_) = false;
+  bool sync_fails_for_space_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace roomlog
