@@ -1,8 +1,8 @@
 #include "node/rooms/answer.h"
 
 #include "absl/strings/str_cat.h"
-#include "node/rooms/json_text.h"
 #include "node/rooms/room_packet.h"
+#include "node/socketio/json.h"
 
 namespace roomlog {
 namespace {
@@ -79,29 +79,22 @@ Refusal RefusalOf(const absl::Status& status) {
 }
 
 std::string ErrorAnswer(const Refusal& refusal) {
-  std::string json =
-      absl::StrCat("[{\"ok\":false,\"error\":{\"code\":\"",
-                   ErrorCodeName(refusal.code), "\",\"message\":");
-  AppendJsonString(refusal.message, &json);
-  json.append("}}]");
-  return json;
+  return absl::StrCat("[{\"ok\":false,\"error\":{\"code\":\"",
+                      ErrorCodeName(refusal.code),
+                      "\",\"message\":", Quote(refusal.message), "}}]");
 }
 
 std::string LeaveAnswer() { return "[{\"ok\":true}]"; }
 
 std::string NodeAnswer(absl::string_view node_name) {
-  std::string json = "[{\"ok\":true,\"node\":";
-  AppendJsonString(node_name, &json);
-  json.append("}]");
-  return json;
+  return absl::StrCat("[{\"ok\":true,\"node\":", Quote(node_name), "}]");
 }
 
 std::string JoinAnswer(absl::string_view room, Position position,
                        size_t replayed, const std::optional<Gap>& gap) {
-  std::string json = "[{\"ok\":true,\"room\":";
-  AppendJsonString(room, &json);
-  absl::StrAppend(&json, ",\"offset\":\"", FormatPosition(position),
-                  "\",\"replayed\":", replayed, ",\"gap\":");
+  std::string json = absl::StrCat("[{\"ok\":true,\"room\":", Quote(room),
+                                  ",\"offset\":\"", FormatPosition(position),
+                                  "\",\"replayed\":", replayed, ",\"gap\":");
   AppendGap(gap, &json);
   json.append("}]");
   return json;
@@ -124,9 +117,8 @@ std::string HistoryAnswer(absl::string_view events, bool more,
 std::string GapPacket(absl::string_view name_space, absl::string_view room,
                       const Gap& gap) {
   std::string packet =
-      absl::StrCat(EventPacketPrefix(name_space), "\"roomlog:gap\",{\"room\":");
-  AppendJsonString(room, &packet);
-  packet.push_back(',');
+      absl::StrCat(EventPacketPrefix(name_space),
+                   "\"roomlog:gap\",{\"room\":", Quote(room), ",");
   AppendGapMembers(gap, &packet);
   packet.append("}]");
   return packet;

@@ -13,7 +13,8 @@ namespace roomlog {
 
 // Held for the members who are being sent the room's past, once for all of
 // them, so that they find their way into the present without reading what came
-// meanwhile. Bounded by kHeldEventsMax and kHeldFrameBytesMax: the oldest go first.
+// meanwhile. Bounded by kHeldEventsMax and kHeldFrameBytesMax: the oldest go
+// first.
 class RecentFrames {
  public:
   // Everything after this offset that came is here.

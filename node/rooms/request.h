@@ -73,8 +73,8 @@ using ClientRequest = std::variant<ClientJoin, ClientLeave, ClientPublish,
 // Keeps buffers from one request to the next. One thread.
 class RequestReader {
  public:
-  // Reads what a socket of `name_space` sent. The bytes may be hostile: a
-  // Refusal says what is wrong with them.
+  // Reads what a socket of `name_space` sent: any JSON whatever, of which a
+  // Refusal says what is wrong with it.
   ClientRequest Read(absl::string_view name_space, const IncomingEvent& event);
 
  private:

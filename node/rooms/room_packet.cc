@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/position.h"
 #include "base/utf8.h"
-#include "node/rooms/json_text.h"
+#include "node/socketio/json.h"
 
 namespace roomlog {
 
@@ -16,22 +16,18 @@ std::string EventPacketPrefix(absl::string_view name_space) {
 std::string MakeRoomPacket(absl::string_view name_space,
                            absl::string_view event, absl::string_view data) {
   std::string packet = EventPacketPrefix(name_space);
-  packet.reserve(packet.size() + event.size() + data.size() + 4);
-  AppendJsonString(event, &packet);
-  absl::StrAppend(&packet, ",", data, "]");
+  absl::StrAppend(&packet, Quote(event), ",", data, "]");
   return packet;
 }
 
 RoomPackets::RoomPackets(const RoomKey& room)
     : packet_prefix_(EventPacketPrefix(room.name_space())),
-      meta_prefix_("{\"room\":") {
-  AppendJsonString(room.room(), &meta_prefix_);
-  meta_prefix_.append(",\"id\":");
+      meta_prefix_(absl::StrCat("{\"room\":", Quote(room.room()), ",\"id\":")) {
 }
 
 std::optional<std::string> RoomPackets::ForClient(const EventView& event,
                                                   Epoch epoch) const {
-  if (ArgumentsOf(event).empty()) return std::nullopt;
+  if (ArrayOf(event).empty()) return std::nullopt;
   std::string packet;
   packet.reserve(event.packet.size() + meta_prefix_.size() + event.id.size() +
                  80);  // The time, the offset and what is around them.
@@ -47,12 +43,13 @@ std::optional<std::string> RoomPackets::ForClient(const EventView& event,
 
 bool RoomPackets::AppendForHistory(const EventView& event, Epoch epoch,
                                    std::string* json) const {
-  const absl::string_view arguments = ArgumentsOf(event);
-  if (arguments.empty()) return false;
-  const absl::string_view name = LeadingJsonString(arguments);
+  const absl::string_view array = ArrayOf(event);
+  const absl::string_view name = FirstElement(array);
   if (name.empty()) return false;
-  absl::string_view data = arguments.substr(name.size());
-  if (!data.empty()) data.remove_prefix(1);  // The comma.
+  // Between the name and the last bracket, less the comma.
+  absl::string_view data = array.substr(1 + name.size());
+  data.remove_suffix(1);
+  if (!data.empty()) data.remove_prefix(1);
   absl::StrAppend(json, "{\"event\":", name, ",\"data\":");
   if ((event.flags & proto::EVENT_FLAG_ROOM_APPLICATION) == 0) {
     absl::StrAppend(json, "[", data, "]");
@@ -66,28 +63,25 @@ bool RoomPackets::AppendForHistory(const EventView& event, Epoch epoch,
   return true;
 }
 
-absl::string_view RoomPackets::ArgumentsOf(const EventView& event) const {
+absl::string_view RoomPackets::ArrayOf(const EventView& event) const {
   // A packet was made by a node and comes back as it was. Still a damaged one
   // would make clients close, so what costs nothing to check is checked.
   absl::string_view packet = event.packet;
   if ((event.flags & proto::EVENT_FLAG_HAS_ATTACHMENTS) != 0 ||
       !absl::StartsWith(packet, packet_prefix_) ||
-      !absl::EndsWith(packet, "]") || !IsUtf8(packet)) {
+      !absl::EndsWith(packet, "]")) {
     return {};
   }
-  packet.remove_prefix(packet_prefix_.size());
-  packet.remove_suffix(1);
-  return absl::StartsWith(packet, "\"") ? packet : absl::string_view();
+  packet.remove_prefix(packet_prefix_.size() - 1);
+  return absl::StartsWith(packet, "[\"") && IsUtf8(packet) && IsUtf8(event.id)
+             ? packet
+             : absl::string_view();
 }
 
 void RoomPackets::AppendMeta(const EventView& event, std::string* json) const {
-  json->append(meta_prefix_);
-  if (event.id.empty()) {
-    json->append("null");
-  } else {
-    AppendJsonString(event.id, json);
-  }
-  absl::StrAppend(json, ",\"time\":", event.time_ms, "}");
+  absl::StrAppend(json, meta_prefix_,
+                  event.id.empty() ? "null" : Quote(event.id),
+                  ",\"time\":", event.time_ms, "}");
 }
 
 }  // namespace roomlog

@@ -41,9 +41,9 @@ class RoomPackets {
                         std::string* json) const;
 
  private:
-  // The arguments in `event.packet`, the event's name first and without the
-  // brackets; empty if it is not what may be sent.
-  absl::string_view ArgumentsOf(const EventView& event) const;
+  // The array in `event.packet`, the event's name first; empty if it is not
+  // what may be sent.
+  absl::string_view ArrayOf(const EventView& event) const;
   void AppendMeta(const EventView& event, std::string* json) const;
 
   std::string packet_prefix_;  // EventPacketPrefix().

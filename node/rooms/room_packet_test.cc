@@ -36,7 +36,7 @@ TEST(RoomPacketTest, ClientsGetMetaAndOffsetAsLastArguments) {
             R"("e-1f"])");
   EXPECT_EQ(PacketsOf("/chat", "a\"b")
                 .ForClient(Stored(R"(2/chat,["m",[]])", "id\n"), kEpoch),
-            R"(2/chat,["m",[],{"room":"a\"b","id":"id\n",)"
+            R"(2/chat,["m",[],{"room":"a\"b","id":"id\u000a",)"
             R"("time":1700000000123},"e-1f"])");
 }
 
@@ -74,6 +74,9 @@ TEST(RoomPacketTest, WhatIsNoTextEventOfTheNamespaceIsNotSent) {
         << packet;
     EXPECT_EQ(json, "");
   }
+  EXPECT_EQ(
+      PacketsOf("/", "r").ForClient(Stored(R"(2["m",1])", "\xff"), kEpoch),
+      std::nullopt);
   EventView binary = Stored(R"(2["m",1])");
   binary.flags |= proto::EVENT_FLAG_HAS_ATTACHMENTS;
   EXPECT_EQ(PacketsOf("/", "r").ForClient(binary, kEpoch), std::nullopt);

@@ -193,6 +193,24 @@ absl::string_view FirstElement(absl::string_view array) {
   return absl::string_view(begin, walker.at() - begin);
 }
 
+std::optional<std::vector<absl::string_view>> Elements(absl::string_view array,
+                                                       size_t max) {
+  std::vector<absl::string_view> elements;
+  Walker walker(array);
+  walker.Skip('[');
+  walker.SkipSpace();
+  const char* begin = walker.at();
+  while (walker.SkipValue()) {
+    if (elements.size() == max) return std::nullopt;
+    elements.emplace_back(begin, walker.at() - begin);
+    walker.SkipSpace();
+    walker.Skip(',');
+    walker.SkipSpace();
+    begin = walker.at();
+  }
+  return elements;
+}
+
 std::string Unquote(absl::string_view quoted) {
   absl::string_view rest = quoted.substr(1, quoted.size() - 2);
   std::string out;

@@ -4,7 +4,10 @@
 #ifndef ROOMLOG_NODE_SOCKETIO_JSON_H_
 #define ROOMLOG_NODE_SOCKETIO_JSON_H_
 
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -17,6 +20,11 @@ bool IsJson(absl::string_view text);
 // The first element of `array`, as written. `array` is JSON, an array. Empty:
 // it has none.
 absl::string_view FirstElement(absl::string_view array);
+
+// All elements of `array`, as written, or nothing if there are more than `max`.
+// `array` is JSON, an array.
+std::optional<std::vector<absl::string_view>> Elements(absl::string_view array,
+                                                       size_t max);
 
 // What the JSON string `quoted`, with its quotes, says, in UTF-8. A lone
 // surrogate becomes U+FFFD.

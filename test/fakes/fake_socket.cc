@@ -1,14 +1,10 @@
 #include "test/fakes/fake_socket.h"
 
-#include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace roomlog {
-
-SharedFramePtr MakeFrame(absl::string_view packet) {
-  return std::make_shared<const SharedFrame>(packet);
-}
 
 void FakeSocket::Read(SocketHandler& handler) {
   reads_ = true;
@@ -18,8 +14,9 @@ void FakeSocket::Read(SocketHandler& handler) {
 }
 
 void FakeSocket::Send(SharedFramePtr frame) {
-  if (!reads_) queued_bytes_ += frame->packet().size();
-  sent_.push_back(frame->packet());
+  if (!reads_) queued_bytes_ += frame->wire().size();
+  // Without Engine.IO's packet type.
+  sent_.emplace_back(frame->payload().substr(1));
   frames_.push_back(std::move(frame));
 }
 

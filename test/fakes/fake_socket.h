@@ -13,17 +13,6 @@
 
 namespace roomlog {
 
-// In place of the frame as WebSocket has it. A test that links this cannot link
-// the real MakeFrame().
-class SharedFrame {
- public:
-  explicit SharedFrame(absl::string_view packet) : packet_(packet) {}
-  const std::string& packet() const { return packet_; }
-
- private:
-  const std::string packet_;
-};
-
 class FakeSocket final : public Socket {
  public:
   explicit FakeSocket(std::string id, std::string name_space = "/")
@@ -45,6 +34,7 @@ class FakeSocket final : public Socket {
 
   const std::string& id() const override { return id_; }
   const std::string& name_space() const override { return name_space_; }
+  absl::string_view auth() const override { return "{}"; }
   void Send(SharedFramePtr frame) override;
   void Acknowledge(uint64_t ack_id, absl::string_view arguments) override;
   size_t queued_bytes() const override { return queued_bytes_; }
