@@ -66,6 +66,13 @@ inline constexpr size_t kResultMailboxEntriesMax = 65536;
 // block, so a larger block costs numbers, of which there are 2^64, and a
 // smaller one costs syncs.
 inline constexpr uint64_t kOffsetsPerReservation = uint64_t{1} << 20;
+// Events, and bytes of packets, that the log keeps in one row. A commit is cut
+// into rows of this, so that reading a few events need not read a whole commit.
+inline constexpr size_t kPackEventsMax = 256;
+inline constexpr size_t kPackBytesMax = size_t{64} << 10;
+// Events that one call of Trim() takes away; the next goes on. A few
+// milliseconds in which no commit is written.
+inline constexpr size_t kTrimmedEventsPerCallMax = 16384;
 // Rooms the log keeps. Each costs the broker about 300 bytes of memory; a
 // publish to one more is refused.
 inline constexpr size_t kRoomsMax = 10'000'000;
@@ -109,7 +116,7 @@ inline constexpr absl::Duration kNodeLease = absl::Seconds(10);
 // A broker silent for this long is greeted anew.
 inline constexpr absl::Duration kBrokerSilenceMax = absl::Seconds(5);
 // How long a greeting waits for its answer before the next.
-inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(500);
+inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(200);
 
 // ---- Between a node's loop and its link ----
 
@@ -151,9 +158,10 @@ inline constexpr size_t kAuthBytesMax = size_t{64} << 10;
 // How deep a client may nest JSON: half of what simdjson's parser takes, so
 // that whoever wraps it can still be read. Deeper is malformed.
 inline constexpr size_t kJsonDepthMax = 512;
-// Requests (joins, publishes, history) one client may have unanswered. One more
-// is answered `limit`.
-inline constexpr size_t kUnansweredRequestsPerClientMax = 1024;
+// Requests (joins, publishes, history) one client may have unanswered: enough
+// for a program that publishes a batch without waiting, an eighth of what its
+// node may queue. One more is answered `limit`.
+inline constexpr size_t kUnansweredRequestsPerClientMax = 16384;
 // Live events held for one socket, or one room, while its past is being read.
 // Past it they are dropped and read from the log instead.
 inline constexpr size_t kHeldEventsMax = 1024;

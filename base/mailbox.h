@@ -80,7 +80,7 @@ class Mailbox {
         messages_.pop_front();
         ++taken;
       }
-      if (messages_.empty()) doorbell_.Silence();
+      if (messages_.empty() && !closed_) doorbell_.Silence();
     }
     if (taken > 0) not_full_.notify_all();
     return taken;
@@ -109,7 +109,7 @@ class Mailbox {
     return closed_ && messages_.empty();
   }
 
-  // Readable while there is something to take.
+  // Readable while there is something to take, and once it is closed.
   int fd() const { return doorbell_.fd(); }
 
  private:

@@ -89,10 +89,9 @@ absl::Status EventPackReader::Read(absl::string_view key,
   }
   if (status.ok()) return status;
   events_.clear();
-  return absl::DataLossError(absl::StrCat("the events of room number ",
-                                          room_.value(), " from offset ",
-                                          first.value(), " are damaged: ",
-                                          status.message()));
+  return absl::DataLossError(
+      absl::StrCat("the events of room number ", room_.value(), " from offset ",
+                   first.value(), " are damaged: ", status.message()));
 }
 
 }  // namespace roomlog

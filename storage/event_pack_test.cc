@@ -84,12 +84,9 @@ TEST(EventPackTest, RefusesWhatItDidNotWrite) {
 
 TEST(LogKeysTest, SortAsTheyCount) {
   const NumberPairKey keys[] = {
-      PackKey(RoomId(1), Offset(0)),
-      PackKey(RoomId(1), Offset(255)),
-      PackKey(RoomId(1), Offset(256)),
-      PackKey(RoomId(1), Offset(~uint64_t{0})),
-      PackKey(RoomId(2), Offset(0)),
-      PackKey(RoomId(256), Offset(0)),
+      PackKey(RoomId(1), Offset(0)),   PackKey(RoomId(1), Offset(255)),
+      PackKey(RoomId(1), Offset(256)), PackKey(RoomId(1), Offset(~uint64_t{0})),
+      PackKey(RoomId(2), Offset(0)),   PackKey(RoomId(256), Offset(0)),
   };
   for (size_t i = 1; i < std::size(keys); ++i) {
     EXPECT_LT(keys[i - 1].view(), keys[i].view()) << i;

@@ -19,8 +19,8 @@
 namespace roomlog {
 
 // Holds all that a MemoryRoomLog ever wrote, as a list of records, of which the
-// last ones may not be synced. It outlives the log: a MemoryRoomLog opened on it
-// later goes on from there. Any thread may call.
+// last ones may not be synced. It outlives the log: a MemoryRoomLog opened on
+// it later goes on from there. Any thread may call.
 class MemoryDisk {
  public:
   // The log was opened,

@@ -46,9 +46,9 @@ absl::Status MemoryRoomLog::Start() {
   }
   first_offset_ = reserved_through_.Next();
 
-  const bool tail_may_be_lost =
-      last_life.has_value() && !closed && !last_life->every_commit_synced &&
-      last_life->boot != disk_.boot();
+  const bool tail_may_be_lost = last_life.has_value() && !closed &&
+                                !last_life->every_commit_synced &&
+                                last_life->boot != disk_.boot();
   epoch_ = last_life.has_value() ? last_life->epoch : Epoch(0);
   if (!last_life.has_value() || tail_may_be_lost || disk_.copied()) {
     epoch_ = epoch_.Next();
@@ -228,9 +228,8 @@ absl::StatusOr<size_t> MemoryRoomLog::Trim(int64_t now_ms, size_t rooms_max) {
   // Rooms over their bounds first; then one after the other.
   std::vector<const Room*> rooms;
   for (const auto& [id, room] : rooms_) {
-    if (rooms.size() < rooms_max &&
-        options_.retention.For(room.key).Exceeded(room.events.size(),
-                                                  room.bytes)) {
+    if (rooms.size() < rooms_max && options_.retention.For(room.key).Exceeded(
+                                        room.events.size(), room.bytes)) {
       rooms.push_back(&room);
     }
   }

@@ -79,9 +79,10 @@ absl::Status ParseAge(absl::string_view text, absl::Duration* age) {
 
 absl::Status ParseCount(absl::string_view text, uint64_t* count) {
   // SimpleAtoi() takes white space and a sign.
-  if (text.empty() || !std::all_of(text.begin(), text.end(), [](char c) {
-        return c >= '0' && c <= '9';
-      }) || !absl::SimpleAtoi(text, count)) {
+  if (text.empty() ||
+      !std::all_of(text.begin(), text.end(),
+                   [](char c) { return c >= '0' && c <= '9'; }) ||
+      !absl::SimpleAtoi(text, count)) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", text, "\" is not a number"));
   }
@@ -137,9 +138,8 @@ bool Retention::Exceeded(uint64_t events, uint64_t bytes) const {
 }
 
 bool Retention::Outlived(int64_t oldest_ms, int64_t now_ms) const {
-  return oldest_ms <
-         SubtractSaturated(ExpiredBefore(now_ms),
-                           absl::ToInt64Milliseconds(age_max) / 8);
+  return oldest_ms < SubtractSaturated(ExpiredBefore(now_ms),
+                                       absl::ToInt64Milliseconds(age_max) / 8);
 }
 
 absl::StatusOr<RetentionRules::Rule> RetentionRules::ParseRule(

@@ -79,8 +79,8 @@ TEST(RetentionRulesTest, MatchesNamespaceAndRoom) {
 }
 
 TEST(RetentionRulesTest, TheFirstThatMatchesCounts) {
-  const absl::StatusOr<RetentionRules> rules = RetentionRules::Parse(
-      {"/:vip=events:1", "/:*=events:2", "*=events:3"});
+  const absl::StatusOr<RetentionRules> rules =
+      RetentionRules::Parse({"/:vip=events:1", "/:*=events:2", "*=events:3"});
   ASSERT_THAT(rules, IsOk());
   EXPECT_EQ(rules->For(Room("/", "vip")).events_max, 1u);
   EXPECT_EQ(rules->For(Room("/", "other")).events_max, 2u);

@@ -77,8 +77,8 @@ HttpAnswer EngineServer::AnswerHealth(const HttpRequest& request) const {
 
 void EngineServer::OnConnection(TcpSocket socket) {
   if (http_connections_.size() >= kHttpConnectionsMax) return;  // Closes it.
-  const auto connection =
-      std::make_shared<HttpConnection>(std::move(socket), *this);
+  const auto connection = std::make_shared<HttpConnection>(
+      std::move(socket), *this, options_.header_time);
   http_connections_.insert(connection.get());
   connection->Start();
 }

@@ -38,6 +38,8 @@ struct EngineOptions {
   size_t message_bytes_max = kClientMessageBytesMax;
   // One more client gets 503.
   size_t clients_max = kClientsMax;
+  // As for HttpConnection.
+  absl::Duration header_time = kHttpHeaderTime;
   // As in HandshakeRules.
   std::vector<std::string> allowed_origins;
   // Served below "/". Empty: nothing is.

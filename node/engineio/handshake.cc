@@ -89,8 +89,10 @@ HttpAnswer AnswerHandshake(const HttpRequest& request,
     answer.closes = true;
     return answer;
   }
+  constexpr size_t kKeyCharacters = 24;
   std::string nonce;
-  if (!absl::Base64Unescape(request.websocket_key, &nonce) ||
+  if (request.websocket_key.size() != kKeyCharacters ||
+      !absl::Base64Unescape(request.websocket_key, &nonce) ||
       nonce.size() != 16) {
     answer = TextAnswer(400, "Sec-WebSocket-Key is not 16 bytes in base64");
     answer.closes = true;

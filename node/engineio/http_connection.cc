@@ -48,9 +48,11 @@ std::chrono::nanoseconds Chrono(absl::Duration time) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(TcpSocket socket, HttpHandler& handler)
+HttpConnection::HttpConnection(TcpSocket socket, HttpHandler& handler,
+                               absl::Duration header_time)
     : stream_(std::move(socket)),
       handler_(&handler),
+      header_time_(header_time),
       // The head, and what a read may take beyond it.
       buffer_(2 * kHttpHeaderBytesMax) {}
 
@@ -58,7 +60,7 @@ HttpConnection::~HttpConnection() {
   if (handler_ != nullptr) handler_->OnHttpGone(*this);
 }
 
-void HttpConnection::Start() { ReadRequest(kHttpHeaderTime); }
+void HttpConnection::Start() { ReadRequest(header_time_); }
 
 void HttpConnection::Abandon() {
   handler_ = nullptr;

@@ -36,8 +36,10 @@ class HttpHandler {
 // last.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  // Borrows `handler` until Abandon(), or OnHttpGone().
-  HttpConnection(TcpSocket socket, HttpHandler& handler);
+  // Borrows `handler` until Abandon(), or OnHttpGone(). The head of the first
+  // request must come within `header_time`.
+  HttpConnection(TcpSocket socket, HttpHandler& handler,
+                 absl::Duration header_time);
   ~HttpConnection();
 
   void Start();
@@ -60,6 +62,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   Stream stream_;
   HttpHandler* handler_;
+  const absl::Duration header_time_;
   boost::beast::flat_buffer buffer_;
   // One for each request.
   std::optional<

@@ -88,6 +88,7 @@ void WebSocketConnection::TakeInput(absl::Span<char> input) {
   while (!input.empty() && !is_over_ && !peer_closed_ && !discards_input_) {
     TakeResult(reader_.Read(&input));
   }
+  ArmTimer();  // A pong may have brought the next ping nearer.
 }
 
 void WebSocketConnection::TakeResult(const WebSocketReader::Result& result) {

@@ -62,7 +62,7 @@ class LinkCore final : public Backplane {
   void OnMessage(IncomingMessage message);
   // Call it after each turn: sends what the turn has brought together.
   void EndTurn();
-  // Call it at least every kGreetingInterval / 2.
+  // Call it at least every kGreetingInterval.
   void OnTick();
   // Says goodbye; nothing may be asked for after it.
   void Close();

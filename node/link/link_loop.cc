@@ -8,21 +8,23 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
-#include "base/room_key.h"
+#include "base/utf8.h"
 
 namespace roomlog {
 namespace {
 
 // Fine enough for greetings and heartbeats.
-constexpr absl::Duration kTickInterval = absl::Milliseconds(250);
+constexpr absl::Duration kTickInterval = absl::Milliseconds(100);
 static_assert(kTickInterval < kGreetingInterval);
 static_assert(kTickInterval < kHeartbeatInterval);
 
+// Never 0.
 uint64_t Random() {
   uint64_t number = 0;
-  while (number == 0 ||
-         getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-  }
+  ssize_t got = 0;
+  do {
+    got = getrandom(&number, sizeof(number), 0);
+  } while (got != sizeof(number) || number == 0);
   return number;
 }
 

@@ -41,8 +41,8 @@ class LoopLink::ThreadFollower final : public RoomFollower {
 
 absl::StatusOr<std::unique_ptr<LoopLink>> LoopLink::Start(
     const std::string& endpoint, const std::string& node_name,
-    const Clock& clock, RoomFollower& follower, LinkCore::Log log) {
-  std::unique_ptr<LoopLink> link(new LoopLink(follower));
+    const Clock& clock, LinkCore::Log log) {
+  std::unique_ptr<LoopLink> link(new LoopLink());
   absl::StatusOr<std::unique_ptr<LinkLoop>> loop =
       LinkLoop::Connect(link->context_, endpoint, node_name, clock,
                         *link->thread_follower_, std::move(log));
@@ -52,9 +52,8 @@ absl::StatusOr<std::unique_ptr<LoopLink>> LoopLink::Start(
   return link;
 }
 
-LoopLink::LoopLink(RoomFollower& follower)
-    : follower_(follower),
-      commands_(kLinkMailboxEntriesMax),
+LoopLink::LoopLink()
+    : commands_(kLinkMailboxEntriesMax),
       results_(kLinkMailboxEntriesMax),
       thread_follower_(std::make_unique<ThreadFollower>(results_)),
       health_(absl::UnavailableError("the broker was not reached yet")) {}
@@ -114,7 +113,7 @@ void LoopLink::Submit(Command command) {
   }
 }
 
-size_t LoopLink::DoWork() {
+size_t LoopLink::DoWork(RoomFollower& follower) {
   while (!waiting_commands_.empty() &&
          commands_.TryPut(std::move(waiting_commands_.front()))) {
     waiting_commands_.pop_front();
@@ -122,30 +121,30 @@ size_t LoopLink::DoWork() {
   for (auto& refuse : std::exchange(refused_, {})) std::move(refuse)();
   std::vector<Result> taken;
   results_.Take(kMessagesPerTurn, &taken);
-  for (Result& result : taken) Handle(std::move(result));
+  for (Result& result : taken) Handle(std::move(result), follower);
   return taken.size();
 }
 
-void LoopLink::Handle(Result any) {
+void LoopLink::Handle(Result any, RoomFollower& follower) {
   std::visit(Overloaded{
-                 [this](Following& following) {
+                 [&](Following& following) {
                    if (!followed_.contains(following.handle)) return;
-                   follower_.OnFollowing(following.handle, following.head);
+                   follower.OnFollowing(following.handle, following.head);
                  },
-                 [this](FollowFailed& failed) {
+                 [&](FollowFailed& failed) {
                    if (followed_.erase(failed.handle) == 0) return;
-                   follower_.OnFollowFailed(failed.handle, failed.status);
+                   follower.OnFollowFailed(failed.handle, failed.status);
                  },
-                 [this](Events& events) {
-                   std::erase_if(events.events, [this](const RoomEvent& event) {
+                 [&](Events& events) {
+                   std::erase_if(events.events, [&](const RoomEvent& event) {
                      return !followed_.contains(event.room);
                    });
                    if (!events.events.empty())
-                     follower_.OnEvents(events.events);
+                     follower.OnEvents(events.events);
                  },
-                 [this](Gap& gap) {
+                 [&](Gap& gap) {
                    if (!followed_.contains(gap.handle)) return;
-                   follower_.OnGap(gap.handle, gap.from, gap.to, gap.reason);
+                   follower.OnGap(gap.handle, gap.from, gap.to, gap.reason);
                  },
                  [this](Published& published) {
                    auto open = publishes_.extract(published.number);

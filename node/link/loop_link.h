@@ -29,10 +29,10 @@ class LoopLink final : public Backplane {
  public:
   // Connects and starts the link's thread. `log` is called on that thread.
   // `endpoint`, `node_name` and errors as in LinkLoop::Connect(). Borrows
-  // `clock` and `follower`; the latter is called by DoWork() only.
+  // `clock`.
   static absl::StatusOr<std::unique_ptr<LoopLink>> Start(
       const std::string& endpoint, const std::string& node_name,
-      const Clock& clock, RoomFollower& follower, LinkCore::Log log);
+      const Clock& clock, LinkCore::Log log);
   // Says goodbye to the broker. What is open is never answered.
   ~LoopLink() override;
 
@@ -46,8 +46,9 @@ class LoopLink final : public Backplane {
   // Readable when DoWork() has something to do. Owned by the link.
   int wake_fd() const { return results_.fd(); }
   // Handles what came from the link's thread, a bounded number, and hands over
-  // what did not fit before. Returns how many; 0 means idle.
-  size_t DoWork();
+  // what did not fit before. Returns how many; 0 means idle. `follower`, the
+  // same each time, hears of the rooms.
+  size_t DoWork(RoomFollower& follower);
 
  private:
   // To the link's thread.
@@ -100,13 +101,12 @@ class LoopLink final : public Backplane {
 
   class ThreadFollower;
 
-  explicit LoopLink(RoomFollower& follower);
+  LoopLink();
   void Submit(Command command);
   void RunThread();
   void Carry(Command command);
-  void Handle(Result result);
+  void Handle(Result result, RoomFollower& follower);
 
-  RoomFollower& follower_;
   zmq::context_t context_;
   Mailbox<Command> commands_;
   Mailbox<Result> results_;

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace roomlog {
 namespace {
@@ -145,8 +146,8 @@ std::vector<MissingEvents> OrderedRooms::TakeMissing(size_t most) {
   for (const auto& [known, handle] : behind_) {
     if (missing.size() >= most) break;
     Room& room = rooms_.at(handle);
-    if (!room.reading && !room.suspended) {
-      room.reading = true;
+    if (room.reading_through == Offset() && !room.suspended) {
+      room.reading_through = room.target;
       missing.push_back({handle, room.known, room.target.Next()});
     }
     // With the bound reached, only what the others wait for is read.
@@ -159,24 +160,24 @@ void OrderedRooms::OnRead(RoomHandle handle, const HistoryPage& page) {
   const auto it = rooms_.find(handle);
   if (it == rooms_.end()) return;
   Room& room = it->second;
-  room.reading = false;
+  // Meanwhile there may be more to read than this read was asked for.
+  const Offset through = std::exchange(room.reading_through, Offset());
   if (page.epoch != room.epoch) return;
   Unindex(handle, room);
-  const Offset target = room.target;
-  if (page.trimmed_through > room.known && room.known < target) {
-    HoldGap(handle, std::min(page.trimmed_through, target),
+  if (page.trimmed_through > room.known && room.known < through) {
+    HoldGap(handle, std::min(page.trimmed_through, through),
             GapReason::kRetention, &room);
   }
   // A page may borrow from several buffers: they are let go together.
   const auto bytes = std::make_shared<std::vector<SharedBytes>>(page.bytes);
   for (const EventView& event : page.events) {
-    if (event.offset <= room.known || event.offset > target) continue;
+    if (event.offset <= room.known || event.offset > through) continue;
     room.known = event.offset;
     Hold({handle, event, SharedBytes(event.packet, bytes)});
   }
-  if (!page.more && room.known < target) {
-    // There was an event at `target`, and it is not there any more.
-    HoldGap(handle, target, GapReason::kRetention, &room);
+  if (!page.more && room.known < through) {
+    // There was an event at `through`, and it is not there any more.
+    HoldGap(handle, through, GapReason::kRetention, &room);
   }
   CloseTail(&room);
   Index(handle, room);
@@ -187,12 +188,10 @@ void OrderedRooms::OnReadFailed(RoomHandle handle, bool lost) {
   const auto it = rooms_.find(handle);
   if (it == rooms_.end()) return;
   Room& room = it->second;
-  room.reading = false;
-  if (!lost || !room.behind()) return;
+  const Offset through = std::exchange(room.reading_through, Offset());
+  if (!lost || room.known >= through) return;
   Unindex(handle, room);
-  if (room.known < room.target) {
-    HoldGap(handle, room.target, GapReason::kRetention, &room);
-  }
+  HoldGap(handle, through, GapReason::kRetention, &room);
   CloseTail(&room);
   Index(handle, room);
   Release();

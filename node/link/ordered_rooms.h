@@ -77,7 +77,8 @@ class OrderedRooms {
     // none are.
     Offset tail;
     bool suspended = false;  // What there is is not known.
-    bool reading = false;
+    // A read is under way, which was to bring everything up to here; else 0.
+    Offset reading_through;
 
     bool behind() const { return suspended || known < target; }
   };

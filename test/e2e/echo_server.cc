@@ -4,6 +4,7 @@
 // that, "leave-me" makes it disconnect the socket, "flood" makes it send
 // without end to who does not read, and "last-reason" acknowledges with the
 // reason for which it last lost a socket.
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -26,7 +27,8 @@ ABSL_FLAG(absl::Duration, ping_timeout, absl::Seconds(20), "");
 ABSL_FLAG(absl::Duration, connect_timeout, absl::Seconds(45), "");
 ABSL_FLAG(std::vector<std::string>, origins, {}, "those that may connect; all");
 ABSL_FLAG(uint32_t, clients_max, 1000, "");
-ABSL_FLAG(std::string, static_directory, "", "files to serve");
+ABSL_FLAG(absl::Duration, header_time, absl::Seconds(10), "");
+ABSL_FLAG(std::string, static, "", "the directory whose files are served");
 
 namespace roomlog {
 namespace {
@@ -91,7 +93,8 @@ int Run() {
   SocketServerOptions options;
   options.engine.times = {.ping_interval = absl::GetFlag(FLAGS_ping_interval),
                           .ping_timeout = absl::GetFlag(FLAGS_ping_timeout)};
-  options.engine.static_directory = absl::GetFlag(FLAGS_static_directory);
+  options.engine.static_directory = absl::GetFlag(FLAGS_static);
+  options.engine.header_time = absl::GetFlag(FLAGS_header_time);
   options.engine.allowed_origins = absl::GetFlag(FLAGS_origins);
   options.engine.clients_max = absl::GetFlag(FLAGS_clients_max);
   options.client.connect_timeout = absl::GetFlag(FLAGS_connect_timeout);

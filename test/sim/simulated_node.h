@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,12 @@ class SimulatedNode final : private RoomFollower {
     Position from;
     Position to;
     GapReason reason;
+
+    friend void PrintTo(const Gap& gap, std::ostream* out) {
+      *out << gap.room << " from " << FormatPosition(gap.from) << " to "
+           << FormatPosition(gap.to) << ", reason "
+           << static_cast<int>(gap.reason);
+    }
   };
   struct Acknowledged {
     std::string room;

@@ -1,0 +1,228 @@
+#include "storage/log_reader.h"
+
+#include <rocksdb/snapshot.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/log.pb.h"
+#include "storage/event_pack.h"
+#include "storage/log_keys.h"
+#include "storage/rocksdb_status.h"
+
+namespace roomlog {
+namespace {
+
+// Goes from pack to pack of one room.
+class PackCursor {
+ public:
+  PackCursor(const LogDatabase& database, RoomId room,
+             const rocksdb::Snapshot* snapshot)
+      : room_(room),
+        lower_key_(PackKey(room, Offset(0))),
+        upper_key_(PackKey(room.Next(), Offset(0))),
+        lower_(ToSlice(lower_key_.view())),
+        upper_(ToSlice(upper_key_.view())) {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    options.verify_checksums = true;
+    options.iterate_lower_bound = &lower_;
+    options.iterate_upper_bound = &upper_;
+    iterator_.reset(database.db().NewIterator(options, database.events()));
+  }
+  PackCursor(const PackCursor&) = delete;
+  PackCursor& operator=(const PackCursor&) = delete;
+
+  // To the last pack that begins at or before `offset`.
+  void SeekAtOrBefore(Offset offset) {
+    iterator_->SeekForPrev(ToSlice(PackKey(room_, offset).view()));
+  }
+  // To the first pack that may hold something at or after `offset`.
+  void SeekHolding(Offset offset) {
+    SeekAtOrBefore(offset);
+    if (!iterator_->Valid() && iterator_->status().ok()) {
+      iterator_->SeekToFirst();
+    }
+  }
+  void SeekToLast() { iterator_->SeekToLast(); }
+  void Next() { iterator_->Next(); }
+  void Previous() { iterator_->Prev(); }
+
+  // Reads the pack here; false if there is none, or on an error: see status().
+  bool Read() {
+    if (!iterator_->Valid()) {
+      status_ = ToAbslStatus(iterator_->status(), "reading events");
+      return false;
+    }
+    status_ =
+        reader_.Read(ToView(iterator_->key()), ToView(iterator_->value()));
+    return status_.ok();
+  }
+  const EventPackReader& pack() const { return reader_; }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  const RoomId room_;
+  const NumberPairKey lower_key_;
+  const NumberPairKey upper_key_;
+  const rocksdb::Slice lower_;
+  const rocksdb::Slice upper_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+  EventPackReader reader_;
+  absl::Status status_;
+};
+
+// Gathers the events of a page, with their bytes in one piece.
+class PageBuilder {
+ public:
+  explicit PageBuilder(const ReadQuery& query) : query_(query) {}
+
+  // False if the page would hold more than it may.
+  bool Add(const EventView& event) {
+    if (events_.size() >= query_.events_max) return false;
+    if (!events_.empty() &&
+        (event.packet.size() > query_.bytes_max ||
+         packet_bytes_ > query_.bytes_max - event.packet.size())) {
+      return false;
+    }
+    packet_bytes_ += event.packet.size();
+    places_.push_back(bytes_.size());
+    bytes_.append(event.packet.data(), event.packet.size());
+    bytes_.append(event.id.data(), event.id.size());
+    events_.push_back(event);
+    return true;
+  }
+
+  void Clear() {
+    events_.clear();
+    places_.clear();
+    bytes_.clear();
+    packet_bytes_ = 0;
+  }
+
+  // Ends the page.
+  void MoveTo(ReadPage* page) {
+    if (events_.empty()) return;
+    const SharedBytes bytes(std::move(bytes_));
+    for (size_t i = 0; i < events_.size(); ++i) {
+      EventView& event = events_[i];
+      event.packet = bytes.view().substr(places_[i], event.packet.size());
+      event.id = bytes.view().substr(places_[i] + event.packet.size(),
+                                     event.id.size());
+    }
+    if (query_.direction == ReadQuery::Direction::kNewestFirst) {
+      std::reverse(events_.begin(), events_.end());
+    }
+    page->events = std::move(events_);
+    page->bytes.push_back(bytes);
+  }
+
+ private:
+  const ReadQuery& query_;
+  std::vector<EventView> events_;  // In the order of the query. Their views
+  std::vector<size_t> places_;     // mean what is here in
+  std::string bytes_;              // this.
+  size_t packet_bytes_ = 0;
+};
+
+void ReadOldestFirst(const ReadQuery& query, int64_t expired_before,
+                     PackCursor* cursor, PageBuilder* builder, ReadPage* page) {
+  const Offset start = std::max(query.after, page->trimmed_through);
+  if (start == kNoUpperBound) return;
+  for (cursor->SeekHolding(start.Next()); cursor->Read(); cursor->Next()) {
+    for (const EventView& event : cursor->pack().events()) {
+      if (event.offset <= start) continue;
+      if (event.offset >= query.before) return;
+      if (event.time_ms < expired_before) {
+        page->trimmed_through = event.offset;
+        builder->Clear();
+      } else if (event.time_ms >= query.since_ms && !builder->Add(event)) {
+        page->more = true;
+        return;
+      }
+    }
+  }
+}
+
+void ReadNewestFirst(const ReadQuery& query, int64_t expired_before,
+                     PackCursor* cursor, PageBuilder* builder, ReadPage* page) {
+  const Offset stop = std::max(query.after, page->trimmed_through);
+  if (stop == kNoUpperBound || query.before <= stop.Next()) return;
+  cursor->SeekAtOrBefore(Offset(query.before.value() - 1));
+  for (; cursor->Read(); cursor->Previous()) {
+    const std::vector<EventView>& events = cursor->pack().events();
+    for (auto event = events.rbegin(); event != events.rend(); ++event) {
+      if (event->offset >= query.before) continue;
+      if (event->offset <= stop) return;
+      if (event->time_ms < expired_before) {
+        page->trimmed_through = event->offset;
+        return;
+      }
+      if (event->time_ms < query.since_ms) return;
+      if (!builder->Add(*event)) {
+        page->more = true;
+        return;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<ReadPage> ReadRoomPage(const LogDatabase& database,
+                                      const Retention& retention,
+                                      const ReadQuery& query) {
+  ReadPage page;
+  rocksdb::ManagedSnapshot snapshot(&database.db());
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot.snapshot();
+  rocksdb::PinnableSlice row_bytes;
+  const rocksdb::Status found = database.db().Get(
+      options, database.rows(), RoomRowKey(query.room.text()), &row_bytes);
+  if (found.IsNotFound()) return page;
+  if (!found.ok()) return ToAbslStatus(found, "reading a room");
+  proto::RoomRow row;
+  if (!row.ParseFromArray(row_bytes.data(),
+                          static_cast<int>(row_bytes.size()))) {
+    return absl::DataLossError(
+        absl::StrCat("the row of room ", query.room.room(), " is damaged"));
+  }
+  page.trimmed_through = Offset(row.trimmed_through());
+
+  PackCursor cursor(database, RoomId(row.id()), snapshot.snapshot());
+  PageBuilder builder(query);
+  const int64_t expired_before = retention.ExpiredBefore(query.now_ms);
+  if (query.direction == ReadQuery::Direction::kOldestFirst) {
+    ReadOldestFirst(query, expired_before, &cursor, &builder, &page);
+  } else {
+    ReadNewestFirst(query, expired_before, &cursor, &builder, &page);
+  }
+  if (!cursor.status().ok()) return cursor.status();
+  builder.MoveTo(&page);
+
+  page.head = Offset(row.head());
+  cursor.SeekToLast();
+  if (cursor.Read()) page.head = std::max(page.head, cursor.pack().last());
+  if (!cursor.status().ok()) return cursor.status();
+  return page;
+}
+
+absl::StatusOr<bool> HasEventWithId(const LogDatabase& database, RoomId room,
+                                    Offset offset, absl::string_view id) {
+  PackCursor cursor(database, room, nullptr);
+  cursor.SeekAtOrBefore(offset);
+  if (!cursor.Read()) {
+    if (!cursor.status().ok()) return cursor.status();
+    return false;
+  }
+  for (const EventView& event : cursor.pack().events()) {
+    if (event.offset == offset) return event.id == id;
+  }
+  return false;
+}
+
+}  // namespace roomlog
