@@ -155,6 +155,21 @@ TEST(FirstElementTest, IsAsWritten) {
   }
 }
 
+TEST(ElementsTest, AreAsWritten) {
+  using Texts = std::vector<absl::string_view>;
+  const std::vector<std::pair<absl::string_view, Texts>> cases = {
+      {"[]", {}},
+      {"[ ]", {}},
+      {"[1]", {"1"}},
+      {"[ \"a,]\" ,{ \"b\" : [1, {}] },null\t,-1.50e+07]",
+       {"\"a,]\"", "{ \"b\" : [1, {}] }", "null", "-1.50e+07"}},
+  };
+  for (const auto& [array, want] : cases) {
+    EXPECT_EQ(Elements(array, 4), want) << array;
+  }
+  EXPECT_EQ(Elements("[1,2,3]", 2), std::nullopt);
+}
+
 TEST(UnquoteTest, SaysWhatTheStringMeans) {
   const std::vector<std::pair<absl::string_view, absl::string_view>> cases = {
       {R"("")", ""},
