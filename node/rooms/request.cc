@@ -158,7 +158,7 @@ class Arguments {
   Position OffsetOf(absl::string_view key, element value) {
     std::string_view text;
     if (value.get(text)) {
-      Refuse(ErrorCode::kBadOffset,
+      Refuse(ErrorCode::kBadRequest,
              absl::StrCat(key, " must be an offset, which is a string"));
       return Position();
     }
@@ -176,14 +176,18 @@ class Arguments {
 
   std::string String(absl::string_view text, ErrorCode code,
                      absl::string_view what) {
+    std::string_view value;
     if (text.empty()) {
-      Refuse(ErrorCode::kBadRequest, absl::StrCat(what, " is missing"));
+      Refuse(code, absl::StrCat(what, " is missing"));
     } else if (text[0] != '"') {
       Refuse(code, absl::StrCat(what, " must be a string, not ", Quoted(text)));
-    } else {
-      return Unquote(text);
+    } else if (!absl::StrContains(text, '\\')) {
+      return std::string(text.substr(1, text.size() - 2));
+    } else if (parser_.parse(text.data(), text.size()).get(value)) {
+      // A lone surrogate. As U+FFFD it would be one name for many.
+      Refuse(code, absl::StrCat(what, " is not Unicode: ", Quoted(text)));
     }
-    return "";
+    return std::string(value);
   }
 
   const absl::string_view name_space_;
@@ -239,14 +243,10 @@ ClientRequest ReadPublish(absl::string_view name_space, Arguments arguments) {
     std::string_view id;
     if (key != "id") {
       arguments.RefuseOption(key, "id");
-    } else if (value.get(id) || id.empty()) {
+    } else if (value.get(id) || id.empty() || id.size() > kPublishIdBytesMax) {
       arguments.Refuse(ErrorCode::kBadRequest,
-                       "id must be a string that is not empty");
-    } else if (id.size() > kPublishIdBytesMax) {
-      arguments.Refuse(
-          ErrorCode::kTooLarge,
-          absl::StrCat("an id of ", id.size(), " bytes is longer than ",
-                       kPublishIdBytesMax));
+                       absl::StrCat("id must be a string of 1 to ",
+                                    kPublishIdBytesMax, " bytes"));
     }
     publish.id = std::string(id);
   });
