@@ -178,8 +178,8 @@ inline constexpr size_t kHistoryAnswerBytesMax = kClientBufferBytesMax / 2;
 
 // ---- HTTP and WebSocket ----
 
-// The head of an HTTP request: twice Node.js's 8 KiB would hold any cookie. A
-// larger one is answered 431.
+// The head of an HTTP request: as much as Node.js takes. A larger one is
+// answered 431.
 inline constexpr size_t kHttpHeaderBytesMax = size_t{16} << 10;
 // How long a client may take for the head of its first request, and how long a
 // kept-alive connection may wait for its next one. Then it is closed.

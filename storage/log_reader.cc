@@ -45,10 +45,11 @@ class PackCursor {
   void SeekHolding(Offset offset) {
     SeekAtOrBefore(offset);
     if (!iterator_->Valid() && iterator_->status().ok()) {
-      iterator_->SeekToFirst();
+      iterator_->Seek(lower_);
     }
   }
-  void SeekToLast() { iterator_->SeekToLast(); }
+  // Not by SeekToLast(), which uses no filter.
+  void SeekToLast() { SeekAtOrBefore(kNoUpperBound); }
   void Next() { iterator_->Next(); }
   void Previous() { iterator_->Prev(); }
 

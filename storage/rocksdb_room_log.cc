@@ -24,6 +24,10 @@ namespace {
 constexpr uint32_t kFormatMajor = 1;
 constexpr uint32_t kFormatMinor = 0;
 
+// Written to find out whether the disk takes anything, whatever it says of its
+// free space: there may be a quota.
+constexpr size_t kProbeBytes = size_t{1} << 20;
+
 std::string MachineBootId() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string id;
@@ -381,13 +385,36 @@ absl::Status RocksdbRoomLog::CheckSpace() {
   return space_;
 }
 
+absl::Status RocksdbRoomLog::ProbeSpace() {
+  rocksdb::FileSystem& files = *options_.file_system;
+  const rocksdb::IOOptions io;
+  const std::string path = absl::StrCat(options_.directory, "/ROOMLOG.probe");
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  rocksdb::IOStatus status =
+      files.NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
+  if (status.ok()) {
+    status = file->Append(std::string(kProbeBytes, '\0'), io, nullptr);
+  }
+  if (status.ok()) {
+    const rocksdb::IOStatus allocated =
+        file->Allocate(0, options_.write_buffer_bytes, io, nullptr);
+    if (!allocated.IsNotSupported()) status = allocated;
+  }
+  if (status.ok()) status = file->Fsync(io, nullptr);
+  if (file != nullptr) {
+    file->Close(io, nullptr).PermitUncheckedError();
+    files.DeleteFile(path, io, nullptr).PermitUncheckedError();
+  }
+  return ToAbslStatus(status, path);
+}
+
 absl::Status RocksdbRoomLog::EnsureWriting() {
   if (stopped_.ok()) return absl::OkStatus();
   if (!absl::IsResourceExhausted(stopped_)) return stopped_;
   const absl::Duration now = clock_.Steady();
   if (now < retry_at_) return stopped_;
   retry_at_ = now + options_.retry_interval;
-  if (!CheckSpace().ok()) return stopped_;
+  if (!CheckSpace().ok() || !ProbeSpace().ok()) return stopped_;
 
   // Opened anew, the database writes what its write-ahead log holds into files
   // and begins a new one. So whatever the failed write left is no longer

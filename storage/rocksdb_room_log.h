@@ -128,6 +128,8 @@ class RocksdbRoomLog final : public RoomLog {
   absl::Status EnsureWriting();
   // OK if the disk has more free space than the reserve.
   absl::Status CheckSpace();
+  // OK if a file can be written that is about what opening anew will write.
+  absl::Status ProbeSpace();
   // Writes batch_. Once it fails the log is stopped.
   absl::Status WriteBatch(bool sync);
   absl::Status WriteMeta(Offset reserved_through, bool closed);

@@ -1,5 +1,8 @@
 #include "storage/rocksdb_status.h"
 
+#include <string>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace roomlog {

@@ -49,13 +49,15 @@ class RoomLog {
   // called before an offset is used. Is durable whatever the Durability.
   virtual absl::Status ReserveThrough(Offset through) = 0;
 
-  // The room of that name; a new number if it has none yet. A room without
-  // events costs no disk, and is forgotten by Release().
-  // RESOURCE_EXHAUSTED: there are kRoomsMax rooms.
+  // The room of that name; a new number if it has none yet. A room that never
+  // had events costs no disk, and is forgotten by Release().
+  // RESOURCE_EXHAUSTED: there are kRoomsMax rooms. DATA_LOSS: where the room
+  // stands cannot be told; nothing can be appended to it.
   virtual absl::StatusOr<RoomHead> FindRoom(const RoomKey& room) = 0;
 
-  // Says that nobody uses the number of this room any more. If the room has no
-  // events its number is dropped, else nothing happens.
+  // Says that nobody uses the number of this room any more. If the room never
+  // had events its number is dropped, and not given again in this process; else
+  // nothing happens: a room that was emptied goes on telling that it was.
   virtual void Release(RoomId room) = 0;
 
   // The offset of the event that has this publish id in the room, if it is
@@ -69,7 +71,7 @@ class RoomLog {
   // RESOURCE_EXHAUSTED: the disk is full, or fuller than the reserve allows.
   // UNAVAILABLE: it does not write. After either, nothing of the batch is in
   // the log, its offsets must not be used again, and a later Append() may
-  // succeed.
+  // succeed. INVALID_ARGUMENT: the batch breaks a rule above; nothing happened.
   virtual absl::Status Append(LogBatch* batch, Durability durability) = 0;
 
   // Makes durable what was only written. For Durability::kWritten at intervals.
@@ -81,15 +83,18 @@ class RoomLog {
       absl::FunctionRef<void(ProducerAnswers)> each) = 0;
 
   // Takes away what retention lets go, as of `now_ms`, looking at no more than
-  // `rooms_max` rooms; the next call goes on from there. A room keeps at least
-  // what its retention promises, and for a while up to an eighth more.
-  // Returns how many events went.
+  // `rooms_max` rooms; the next call goes on from there. Rooms that hold too
+  // much come before those that hold what is too old. A room keeps at least what
+  // its retention promises, and for a while up to an eighth, or 64 events, more.
+  // Returns how many events went. DATA_LOSS: some are damaged and stay; it is
+  // told once for each room.
   virtual absl::StatusOr<size_t> Trim(int64_t now_ms, size_t rooms_max) = 0;
 
   // Reads from a snapshot: all of a commit or none, and only what is as durable
   // as its commit asked for. Events older than the room's maximal age at
   // `query.now_ms` are never given, trimmed or not. An unknown room is an empty
-  // one. Any thread, at any time, without holding up Append().
+  // one. DATA_LOSS: what was asked for is damaged. UNAVAILABLE: it cannot be
+  // read now. Any thread, at any time, without holding up Append().
   virtual absl::StatusOr<ReadPage> Read(const ReadQuery& query) const = 0;
 };
 

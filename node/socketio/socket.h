@@ -33,9 +33,10 @@ class Socket {
   // JSON array.
   virtual void Acknowledge(uint64_t ack_id, absl::string_view arguments) = 0;
 
-  // Bytes queued for the whole connection and not yet taken by the system. The
-  // application holds back at kClientBufferBytesMax and goes on when
-  // OnDrained() says so; a connection that has four times as much is closed.
+  // Bytes queued for the whole connection and not yet taken by the system, each
+  // frame with kQueuedFrameOverheadBytes on top. The application holds back at
+  // kClientBufferBytesMax and goes on when OnDrained() says so; a connection
+  // that has four times as much is closed.
   virtual size_t queued_bytes() const = 0;
 
   // Ends the client's part in this namespace, as `socket.disconnect()` does.
@@ -46,7 +47,9 @@ class Socket {
 // An event as it came. The views last as long as the call.
 struct IncomingEvent {
   absl::string_view name;
-  // The whole JSON array, name included, as the client sent it; well-formed.
+  // The whole JSON array, name included, as the client sent it; well-formed,
+  // from `[` to `]`. It is what JavaScript takes for JSON: numbers may be
+  // beyond 64 bits and surrogates (as \uXXXX) alone, which simdjson refuses.
   absl::string_view arguments;
   // Set if the client waits for an acknowledgement.
   std::optional<uint64_t> ack_id;

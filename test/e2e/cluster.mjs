@@ -17,9 +17,6 @@ const kStopTimeoutMs = 20_000;
 const kLogLinesShown = 60;
 
 const running = new Set();
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
 
 // Declares a test that gets a cluster. Options: `edges`, the names of the nodes;
 // `brokerFlags`, `edgeFlags`; `tmpfsBytes`, to keep the data on a disk of that
@@ -83,7 +80,9 @@ export class Program {
 
   // Starts it without waiting for anything.
   launch(extraArgs = []) {
-    this.child = spawn(this.path, [...this.args, ...extraArgs], { stdio: ["ignore", "pipe", "pipe"] });
+    // It dies with this process, however that ends.
+    const command = ["--pdeathsig", "KILL", this.path, ...this.args, ...extraArgs];
+    this.child = spawn("setpriv", command, { stdio: ["ignore", "pipe", "pipe"] });
     const child = this.child;
     running.add(child);
     child.stdout.setEncoding("utf8");

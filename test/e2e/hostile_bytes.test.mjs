@@ -1,6 +1,8 @@
 // Whatever bytes come to either port, only their sender notices.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { Dealer } from "zeromq";
 import { story, withTimeout } from "./cluster.mjs";
@@ -175,28 +177,25 @@ story("hostile bytes on a node's port", { timeout: 240_000 }, async (cluster, t)
   both.areNotHeavier();
 });
 
-// The few protobuf fields that the cases below need.
-const fixed64 = (field, value) => {
-  const bytes = Buffer.alloc(9);
-  bytes[0] = (field << 3) | 1;
-  bytes.writeBigUInt64LE(BigInt(value), 1);
+// What the protocol can say, in protobuf's text form, so that the cases below
+// stay true to proto/backplane.proto.
+function protocol(direction, kind, input) {
+  return execFileSync("protoc", [`--${direction}=roomlog.proto.${kind}`, "proto/backplane.proto"],
+    { cwd: fileURLToPath(new URL("../..", import.meta.url)), input });
+}
+const said = (text) => protocol("encode", "NodeMessage", text);
+const understood = (header) => protocol("decode", "BrokerMessage", header).toString();
+const hello = (fields) => said(
+  `session: 7 hello { ${fields ?? 'protocol_major: 1 node_name: "hostile" producer: 99 delivery_credit_bytes: 1000000'} }`);
+const publish = (rooms, events) => said(
+  `session: 7 sequence: 1 publish { first_number: 1 rooms { ${rooms} } events { ${events} } }`);
+const kRoom = String.raw`sizes: 3 names: "/\000r"`;
+// Puts bytes where protoc would refuse them.
+function replaced(message, text, hex) {
+  const bytes = Buffer.from(message);
+  bytes.write(hex, bytes.indexOf(text), "hex");
   return bytes;
-};
-const varint = (value) => {
-  const bytes = [];
-  for (value = BigInt(value); value > 127n; value >>= 7n) bytes.push(Number(value & 127n) | 128);
-  return Buffer.from([...bytes, Number(value)]);
-};
-const number = (field, value) => Buffer.concat([varint(field << 3), varint(value)]);
-const bytesOf = (field, ...parts) => {
-  const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
-  return Buffer.concat([varint((field << 3) | 2), varint(body.length), body]);
-};
-// proto/backplane.proto: NodeMessage and what is in it.
-const nodeMessage = (...parts) => Buffer.concat([fixed64(1, 7), ...parts]);
-const hello = (major) => nodeMessage(bytesOf(3,
-  number(1, major), bytesOf(3, "hostile"), fixed64(4, 99), number(5, 1 << 20)));
-const publish = (rooms, columns) => nodeMessage(bytesOf(4, number(1, 1), bytesOf(3, ...rooms), bytesOf(4, ...columns)));
+}
 const kHuge = 2 ** 32 - 1;
 
 story("hostile bytes on the broker's port", { timeout: 240_000 }, async (cluster, t) => {
@@ -229,31 +228,46 @@ story("hostile bytes on the broker's port", { timeout: 240_000 }, async (cluster
     ["many frames", Array(200).fill("x")],
     ["random bytes", [randomBytes(1_000, 6), randomBytes(1_000, 7)]],
     ["a header of 10 MB", [randomBytes(10 << 20, 8)]],
-    ["a payload of 10 MB", [nodeMessage(bytesOf(8)), randomBytes(10 << 20, 9)]],
-    ["no greeting before it", [nodeMessage(bytesOf(8))]],
-    ["no session", [bytesOf(8)]],
-    ["an unknown message", [nodeMessage(bytesOf(999, "x"))]],
-    ["a protocol of the far future", [hello(999)]],
-    ["a greeting without a name", [nodeMessage(bytesOf(3, number(1, 1)))]],
-    ["a name that is not UTF-8", [nodeMessage(bytesOf(3, number(1, 1), bytesOf(3, Buffer.from([0xff, 0xfe])), fixed64(4, 9)))]],
-    ["a name of 100 kB", [nodeMessage(bytesOf(3, number(1, 1), bytesOf(3, "x".repeat(100_000)), fixed64(4, 9)))]],
+    ["a payload of 10 MB", [said("session: 7 sequence: 1 heartbeat {}"), randomBytes(10 << 20, 9)]],
+    ["no greeting before it", [said("session: 7 sequence: 1 heartbeat {}")]],
+    ["no session", [said("heartbeat {}")]],
+    ["no body", [said("session: 7")]],
+    ["a body that nobody knows", [Buffer.concat([said("session: 7"), Buffer.from("fa3e0178", "hex")])]],
+    ["a greeting without anything", [hello(" ")]],
+    ["a greeting without a name", [hello("protocol_major: 1 producer: 9")]],
+    ["a greeting without a producer", [hello('protocol_major: 1 node_name: "hostile"')]],
+    ["a name that is not UTF-8", [replaced(hello('protocol_major: 1 node_name: "@@" producer: 9'), "@@", "fffe")]],
+    ["a name of 100 kB", [hello(`protocol_major: 1 node_name: "${"x".repeat(100_000)}" producer: 9`)]],
+    ["a credit without end", [hello(`protocol_major: 1 node_name: "x" producer: 9 delivery_credit_bytes: ${2n ** 64n - 1n}`)]],
   ];
   const afterGreeting = [
-    ["more events than it says", [publish([bytesOf(1, varint(3)), bytesOf(2, "/\0r")], [number(1, 5), bytesOf(2, varint(1))]), "x"]],
-    ["2^32 events", [publish([bytesOf(1, varint(3)), bytesOf(2, "/\0r")], [number(1, kHuge)]), "x"]],
-    ["packets larger than the payload", [publish([bytesOf(1, varint(3)), bytesOf(2, "/\0r")], [number(1, 1), bytesOf(2, varint(kHuge)), bytesOf(6, varint(0))]), "x"]],
-    ["a room that is not there", [publish([bytesOf(1, varint(3)), bytesOf(2, "/\0r")], [number(1, 1), bytesOf(2, varint(1)), bytesOf(6, varint(77))]), "x"]],
-    ["a room name beyond its names", [publish([bytesOf(1, varint(kHuge)), bytesOf(2, "/\0r")], [number(1, 1), bytesOf(2, varint(1)), bytesOf(6, varint(0))]), "x"]],
-    ["a room name that is not UTF-8", [publish([bytesOf(1, varint(4)), bytesOf(2, Buffer.from([0x2f, 0, 0xff, 0xfe]))], [number(1, 1), bytesOf(2, varint(1)), bytesOf(6, varint(0))]), "x"]],
-    ["no payload", [publish([bytesOf(1, varint(3)), bytesOf(2, "/\0r")], [number(1, 1), bytesOf(2, varint(1)), bytesOf(6, varint(0))])]],
-    ["a subscription to nothing", [nodeMessage(bytesOf(5, bytesOf(1, varint(1), varint(1)), bytesOf(2)))]],
-    ["an unsubscription of what it never had", [nodeMessage(bytesOf(6, bytesOf(1, varint(kHuge))))]],
-    ["a read of nothing", [nodeMessage(bytesOf(7, number(1, 1), bytesOf(2, ""), number(7, kHuge)))]],
-    ["a read of a name without a namespace", [nodeMessage(bytesOf(7, number(1, 1), bytesOf(2, "x"), number(7, 1)))]],
-    ["more consumed than was ever sent", [Buffer.concat([fixed64(1, 7), number(2, 2n ** 63n), bytesOf(8)])]],
+    ["more events than packets", [publish(kRoom, "count: 5 packet_sizes: 1 rooms: 0"), "x"]],
+    ["2^32 events", [publish(kRoom, `count: ${kHuge}`), "x"]],
+    ["no events", [publish(kRoom, "count: 0"), "x"]],
+    ["a packet larger than the payload", [publish(kRoom, `count: 1 packet_sizes: ${kHuge} rooms: 0`), "x"]],
+    ["a payload larger than its packets", [publish(kRoom, "count: 1 packet_sizes: 1 rooms: 0"), "x".repeat(1_000)]],
+    ["ids beyond what there is", [publish(kRoom, `count: 1 packet_sizes: 1 rooms: 0 id_sizes: ${kHuge}`), "x"]],
+    ["a room that is not there", [publish(kRoom, "count: 1 packet_sizes: 1 rooms: 77"), "x"]],
+    ["a room name beyond its names", [publish(`sizes: ${kHuge} names: "/"`, "count: 1 packet_sizes: 1 rooms: 0"), "x"]],
+    ["a room name that is not UTF-8", [publish(String.raw`sizes: 4 names: "/\000\377\376"`, "count: 1 packet_sizes: 1 rooms: 0"), "x"]],
+    ["a room name without a namespace", [publish('sizes: 1 names: "r"', "count: 1 packet_sizes: 1 rooms: 0"), "x"]],
+    ["no payload", [publish(kRoom, "count: 1 packet_sizes: 1 rooms: 0")]],
+    ["a number that was skipped", [said(
+      `session: 7 sequence: 1 publish { first_number: ${2n ** 64n - 1n} rooms { ${kRoom} } events { count: 1 packet_sizes: 1 rooms: 0 } }`), "x"]],
+    ["a sequence that was skipped", [said("session: 7 sequence: 99 heartbeat {}")]],
+    ["a subscription to nothing", [said("session: 7 sequence: 1 subscribe { handles: 1 handles: 1 rooms {} }")]],
+    ["one handle for two rooms", [said(
+      String.raw`session: 7 sequence: 1 subscribe { handles: 1 handles: 1 rooms { sizes: 3 sizes: 3 names: "/\000r/\000s" } }`)]],
+    ["an end to what was never subscribed", [said(`session: 7 sequence: 1 unsubscribe { handles: ${kHuge} }`)]],
+    ["a read of nothing", [said(`session: 7 sequence: 1 read { request: 1 limit: ${kHuge} }`)]],
+    ["a read without a namespace", [said('session: 7 sequence: 1 read { request: 1 room: "x" limit: 1 }')]],
+    ["more consumed than was ever sent", [said(`session: 7 sequence: 1 consumed_bytes: ${2n ** 64n - 1n} heartbeat {}`)]],
+    ["a second greeting", [hello()]],
+    ["goodbye", [said("session: 7 sequence: 1 goodbye {}")]],
   ];
   // Sends them as one peer and waits until the broker has answered a greeting
   // that comes last, or has cut the peer off.
+  const farewell = hello("protocol_major: 998");
   const sendAll = async (...all) => {
     const peer = new Dealer({ linger: 0 });
     peer.connect(brokerAddress);
@@ -262,7 +276,7 @@ story("hostile bytes on the broker's port", { timeout: 240_000 }, async (cluster
       for await (const frames of peer) answers.push(frames);
     })();
     for (const frames of all) await peer.send(frames);
-    await peer.send(hello(998));
+    await peer.send(farewell);
     await until(() => answers.length > 0, "an answer", 5_000).catch(() => {});
     peer.close();
     await hearing;
@@ -276,14 +290,17 @@ story("hostile bytes on the broker's port", { timeout: 240_000 }, async (cluster
   }
   for (const [name, frames] of afterGreeting) {
     await t.test(`as a greeted node: ${name}`, async () => {
-      await sendAll([hello(1)], frames);
+      await sendAll([hello()], frames);
       await both.areUnharmed(name);
     });
   }
   await t.test("a newer protocol is refused with the reason", async () => {
-    const [answer] = await sendAll([hello(999)]);
+    const [answer] = await sendAll([hello('protocol_major: 999 node_name: "x" producer: 9')]);
     assert.ok(answer, "there is an answer");
-    assert.match(answer[0].toString("latin1"), /version|protocol/i);
+    const told = understood(answer[0]);
+    assert.match(told, /refused/);
+    assert.match(told, /ERROR_CODE_VERSION/);
+    assert.match(told, /999/, "it names the version");
   });
   both.areNotHeavier();
 });
