@@ -158,7 +158,7 @@ class Arguments {
   Position OffsetOf(absl::string_view key, element value) {
     std::string_view text;
     if (value.get(text)) {
-      Refuse(ErrorCode::kBadRequest,
+      Refuse(ErrorCode::kBadOffset,
              absl::StrCat(key, " must be an offset, which is a string"));
       return Position();
     }
@@ -176,18 +176,14 @@ class Arguments {
 
   std::string String(absl::string_view text, ErrorCode code,
                      absl::string_view what) {
-    std::string_view value;
     if (text.empty()) {
-      Refuse(code, absl::StrCat(what, " is missing"));
+      Refuse(ErrorCode::kBadRequest, absl::StrCat(what, " is missing"));
     } else if (text[0] != '"') {
       Refuse(code, absl::StrCat(what, " must be a string, not ", Quoted(text)));
-    } else if (!absl::StrContains(text, '\\')) {
-      return std::string(text.substr(1, text.size() - 2));
-    } else if (parser_.parse(text.data(), text.size()).get(value)) {
-      // A lone surrogate. As U+FFFD it would be one name for many.
-      Refuse(code, absl::StrCat(what, " is not Unicode: ", Quoted(text)));
+    } else {
+      return Unquote(text);
     }
-    return std::string(value);
+    return "";
   }
 
   const absl::string_view name_space_;
@@ -243,10 +239,14 @@ ClientRequest ReadPublish(absl::string_view name_space, Arguments arguments) {
     std::string_view id;
     if (key != "id") {
       arguments.RefuseOption(key, "id");
-    } else if (value.get(id) || id.empty() || id.size() > kPublishIdBytesMax) {
+    } else if (value.get(id) || id.empty()) {
       arguments.Refuse(ErrorCode::kBadRequest,
-                       absl::StrCat("id must be a string of 1 to ",
-                                    kPublishIdBytesMax, " bytes"));
+                       "id must be a string that is not empty");
+    } else if (id.size() > kPublishIdBytesMax) {
+      arguments.Refuse(
+          ErrorCode::kTooLarge,
+          absl::StrCat("an id of ", id.size(), " bytes is longer than ",
+                       kPublishIdBytesMax));
     }
     publish.id = std::string(id);
   });

@@ -888,7 +888,7 @@ TEST_F(RoomApplicationTest, WhatIsNoRequestIsAnsweredIfItCanBe) {
   Emit(socket, "join", "");
   EXPECT_THAT(socket.TakeSent(),
               ElementsAre(StartsWith(Refused(1, "bad_request")),
-                          StartsWith(Refused(2, "bad_room"))));
+                          StartsWith(Refused(2, "bad_request"))));
 }
 
 TEST_F(RoomApplicationTest, WhatCannotBeSentAsTextIsLeftOutAndCounted) {

@@ -181,12 +181,18 @@ absl::StatusOr<HistoryPage> FakeBackplane::RunRead(
   assert(request.events_max > 0);
 
   std::vector<const Event*> matching;
-  for (const Event& event : room.events) {
-    if (event.offset > std::max(request.after, room.trimmed_through) &&
-        event.offset < request.before &&
-        static_cast<int64_t>(event.offset.value()) * 1000 >= request.since_ms) {
-      matching.push_back(&event);
+  auto event = std::upper_bound(
+      room.events.begin(), room.events.end(),
+      std::max(request.after, room.trimmed_through),
+      [](Offset after, const Event& e) { return after < e.offset; });
+  for (; event != room.events.end() && event->offset < request.before;
+       ++event) {
+    if (static_cast<int64_t>(event->offset.value()) * 1000 < request.since_ms) {
+      continue;
     }
+    matching.push_back(&*event);
+    // One more than fits says that there is more.
+    if (!request.newest_first && matching.size() > events_max) break;
   }
   HistoryPage page;
   page.epoch = epoch_;
