@@ -19,9 +19,9 @@ inline constexpr size_t kRoomNameBytesMax = 255;
 inline constexpr size_t kPublishIdBytesMax = 128;
 // The name of an event of the room application.
 inline constexpr size_t kEventNameBytesMax = 255;
-// An encoded packet. Socket.IO's maxHttpBufferSize is 1e6 by default; what a
-// client may send must fit, with what the node adds.
-inline constexpr size_t kPacketBytesMax = size_t{1} << 20;
+// An encoded packet. Less than kClientMessageBytesMax, so that who publishes
+// somewhat too much is told `too_large`, rather than cut off by the transport.
+inline constexpr size_t kPacketBytesMax = 900'000;
 // Rooms named by one event. Each gets its own entry in the log.
 inline constexpr size_t kRoomsPerEventMax = 64;
 

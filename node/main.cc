@@ -1,5 +1,6 @@
 // roomlog-edge: a ready edge node: Socket.IO clients on one side, the broker on
 // the other, and the room application between.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -92,7 +93,17 @@ void EachSecond(asio::steady_timer& timer, std::function<void()> work) {
       });
 }
 
+// Each client needs a descriptor, and the usual bound is far below kClientsMax:
+// takes as many as the system lets this process have.
+void RaiseDescriptorLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 absl::Status Run() {
+  RaiseDescriptorLimit();
   asio::io_context io(1);
   const SystemClock clock;
   const std::string name = NodeName();

@@ -13,6 +13,19 @@ namespace roomlog {
 namespace {
 
 constexpr absl::Duration kTidyInterval = absl::Seconds(1);
+
+// After a commit as large as the first of these more is bound to come at once:
+// then the next one waits for the second, or for so long. Larger commits pack
+// more events of a room into one row, and share one sync among more. Who
+// publishes little is never made to wait.
+constexpr size_t kBusyCommitEvents = 256;
+constexpr size_t kEventsWorthACommit = 4096;
+constexpr absl::Duration kGatherTime = absl::Microseconds(500);
+
+size_t EventsIn(const JournalEntry& entry) {
+  const auto* batch = std::get_if<std::shared_ptr<const PublishBatch>>(&entry);
+  return batch == nullptr ? 0 : (*batch)->events.size();
+}
 constexpr absl::Duration kShortestSyncInterval = absl::Milliseconds(1);
 
 }  // namespace
@@ -87,11 +100,32 @@ std::vector<JournalEntry> LocalJournal::NextCommit(
   return entries;
 }
 
+void LocalJournal::Take(std::deque<JournalEntry>* waiting) {
+  std::vector<JournalEntry> taken;
+  entries_.Take(kJournalMailboxEntriesMax, &taken);
+  std::move(taken.begin(), taken.end(), std::back_inserter(*waiting));
+}
+
+void LocalJournal::Gather(std::deque<JournalEntry>* waiting) {
+  const absl::Duration until = clock_.Steady() + kGatherTime;
+  size_t counted = 0;
+  size_t events = 0;
+  while (!entries_.Finished()) {
+    for (; counted < waiting->size(); ++counted) {
+      events += EventsIn((*waiting)[counted]);
+    }
+    const absl::Duration left = until - clock_.Steady();
+    if (events >= kEventsWorthACommit || left <= absl::ZeroDuration()) return;
+    entries_.Wait(left);
+    Take(waiting);
+  }
+}
+
 void LocalJournal::Run() {
   const bool syncs_at_intervals =
       durability_.kind == DurabilityChoice::Kind::kInterval;
   std::deque<JournalEntry> waiting;
-  std::vector<JournalEntry> taken;
+  size_t last_events = 0;  // Of the last commit.
   std::vector<JournalResult> results;
   absl::Duration next_tidy = clock_.Steady() + kTidyInterval;
   absl::Duration next_sync = clock_.Steady() + durability_.interval;
@@ -106,12 +140,14 @@ void LocalJournal::Run() {
       absl::Duration until = next_tidy;
       if (unsynced) until = std::min(until, next_sync);
       entries_.Wait(until - clock_.Steady());
-      taken.clear();
-      entries_.Take(kJournalMailboxEntriesMax, &taken);
-      std::move(taken.begin(), taken.end(), std::back_inserter(waiting));
+      Take(&waiting);
+      if (last_events >= kBusyCommitEvents) Gather(&waiting);
     }
     if (!waiting.empty()) {
-      applier_.Apply(NextCommit(&waiting), absl::ToUnixMillis(clock_.Now()),
+      std::vector<JournalEntry> entries = NextCommit(&waiting);
+      last_events = 0;
+      for (const JournalEntry& entry : entries) last_events += EventsIn(entry);
+      applier_.Apply(std::move(entries), absl::ToUnixMillis(clock_.Now()),
                      &results);
       deliver();
       unsynced = syncs_at_intervals;

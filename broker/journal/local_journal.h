@@ -53,6 +53,10 @@ class LocalJournal final : public Journal {
                Mailbox<JournalResult>& results);
 
   void Run();
+  // Takes what has arrived.
+  void Take(std::deque<JournalEntry>* waiting);
+  // Takes what arrives until it is worth a commit, or for a little while.
+  void Gather(std::deque<JournalEntry>* waiting);
   // Takes from `waiting` what one commit may hold.
   static std::vector<JournalEntry> NextCommit(
       std::deque<JournalEntry>* waiting);

@@ -396,10 +396,7 @@ void BrokerCore::OnPublishingState(const PublishingState& state) {
   log_(publishing_.ok()
            ? std::string("publishing goes on")
            : absl::StrCat("PUBLISHING HAS STOPPED: ", publishing_.ToString()));
-  // Everybody hears of it with the next tick's heartbeat.
-  for (const auto& [number, node] : nodes_by_number_) {
-    node->last_sent = -absl::InfiniteDuration();
-  }
+  for (const auto& [number, node] : nodes_by_number_) SendHeartbeat(*node);
 }
 
 void BrokerCore::EndTurn() {
@@ -433,18 +430,22 @@ void BrokerCore::OnTick() {
     if (now - node->last_heard > limits_.node_lease) {
       gone.push_back(number);
     } else if (now - node->last_sent >= kHeartbeatInterval) {
-      proto::BrokerMessage message;
-      proto::BrokerHeartbeat* const heartbeat = message.mutable_heartbeat();
-      if (!publishing_.ok()) {
-        heartbeat->set_publishing_stopped(publishing_.ToString());
-      }
-      SendTo(*node, std::move(message));
+      SendHeartbeat(*node);
     }
   }
   for (const NodeNumber number : gone) {
     RemoveNode(number, absl::StrCat("it was silent for ",
                                     absl::FormatDuration(limits_.node_lease)));
   }
+}
+
+void BrokerCore::SendHeartbeat(Node& node) {
+  proto::BrokerMessage message;
+  proto::BrokerHeartbeat* const heartbeat = message.mutable_heartbeat();
+  if (!publishing_.ok()) {
+    heartbeat->set_publishing_stopped(publishing_.ToString());
+  }
+  SendTo(node, std::move(message));
 }
 
 size_t BrokerCore::Deliver(NodeNumber number, proto::EventColumns events,

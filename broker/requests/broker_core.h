@@ -105,6 +105,7 @@ class BrokerCore final : private DeliverySink {
   void Expel(Node& node, const absl::Status& why);
   void Submit(JournalEntry entry);
   void ReleaseRooms(std::vector<RoomId> rooms);
+  void SendHeartbeat(Node& node);
   void StartReads(Node& node);
   void AnswerRead(Node& node, uint64_t request,
                   const absl::StatusOr<ReadPage>& page);

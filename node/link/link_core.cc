@@ -14,7 +14,7 @@ namespace {
 
 // A publish message is cut at this much, so that the broker can work on one
 // while the next is on its way.
-constexpr size_t kPublishEventsEnough = 512;
+constexpr size_t kPublishEventsEnough = 1024;
 constexpr size_t kPublishBytesEnough = size_t{1} << 20;
 static_assert(kPublishBytesEnough + kPacketBytesMax < kMessageBytesMax);
 static_assert(kPublishEventsEnough <= kEventsPerMessageMax);

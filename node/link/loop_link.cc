@@ -68,9 +68,12 @@ LoopLink::~LoopLink() {
 
 void LoopLink::Publish(PublishRequest request, PublishDone done) {
   if (publishes_.size() >= kQueuedPublishesMax) {
-    refused_.push_back([done = std::move(done)]() mutable {
-      std::move(done)(absl::ResourceExhaustedError(
-          "too many publishes wait for the broker"));
+    const absl::Status broker = health();
+    refused_.push_back([done = std::move(done), broker]() mutable {
+      std::move(done)(broker.ok()
+                          ? absl::ResourceExhaustedError(
+                                "too many publishes wait for the broker")
+                          : broker);
     });
     results_.Ring();
     return;
@@ -139,8 +142,7 @@ void LoopLink::Handle(Result any, RoomFollower& follower) {
                    std::erase_if(events.events, [&](const RoomEvent& event) {
                      return !followed_.contains(event.room);
                    });
-                   if (!events.events.empty())
-                     follower.OnEvents(events.events);
+                   if (!events.events.empty()) follower.OnEvents(events.events);
                  },
                  [&](Gap& gap) {
                    if (!followed_.contains(gap.handle)) return;
