@@ -108,6 +108,26 @@ class ApplierTest : public ::testing::Test {
     return inquiry;
   }
 
+  // So many events that go to one room, and are refused with the disk full: so
+  // their offsets are used up and nothing is stored.
+  void WasteOffsets(uint64_t count) {
+    auto batch = std::make_shared<PublishBatch>();
+    batch->producer = ProducerId(99);
+    batch->first_number = PublishNumber(1);
+    static const std::string* const room = new std::string(Room("waste"));
+    batch->rooms = {*room};
+    EventView event;
+    event.packet = "w";
+    batch->events.assign(count, event);
+    // What is reserved must be reserved before the disk fills.
+    Publish({{.producer = 98, .events = {{Room("waste"), "w"}}}});
+    disk_.SetFull(true);
+    Note(Apply({std::shared_ptr<const PublishBatch>(batch)}));
+    disk_.SetFull(false);
+    states_.clear();
+    appended_.clear();
+  }
+
   int64_t now_ms_ = 1'000'000;
   MemoryDisk disk_;
   std::unique_ptr<MemoryRoomLog> log_;
@@ -327,6 +347,24 @@ TEST_F(ApplierTest, TimeNeverGoesBack) {
   EXPECT_EQ(time_of(2), 1'000'000);
   now_ms_ += 6000;
   EXPECT_EQ(time_of(3), 1'001'000);
+}
+
+// The reservation fails, but what is left of the last one can be written: the
+// first commit of the turn succeeds, and the second must not seem to.
+TEST_F(ApplierTest, WhatHasNoReservedOffsetIsNeverAcknowledged) {
+  Open(Durability::kWritten);
+  WasteOffsets(kOffsetsPerReservation - 1);
+  disk_.SetSyncFails(true);
+  const PublishStory fits = {.events = {{Room("a"), "1"}}};
+  const PublishStory does_not = {
+      .events = {{Room("a"), "1"}, {Room("a"), "2"}, {Room("a"), "3"}}};
+  const std::vector<std::string> answers = Publish({fits, does_not});
+  ASSERT_THAT(answers, SizeIs(2));
+  EXPECT_EQ(answers[0].find("1 at "), 0u) << answers[0];
+  EXPECT_NE(answers[1].find(", 2-3 UNAVAILABLE"), std::string::npos)
+      << answers[1];
+  EXPECT_THAT(Kept("a"), ElementsAre("1"));
+  EXPECT_THAT(appended_, SizeIs(1));
 }
 
 }  // namespace
