@@ -367,5 +367,30 @@ TEST_F(ApplierTest, WhatHasNoReservedOffsetIsNeverAcknowledged) {
   EXPECT_THAT(appended_, SizeIs(1));
 }
 
+// One event names a room of megabytes, and thousands point to it: saying why
+// they are refused must cost about nothing.
+TEST_F(ApplierTest, RefusingHugeRoomNamesIsCheap) {
+  std::string packets;
+  proto::Publish message;
+  message.set_first_number(1);
+  AddRoomName(std::string(1 << 20, '\xff'), message.mutable_rooms());
+  EventColumnsWriter writer({.rooms = true}, message.mutable_events());
+  EventView event;
+  event.packet = "x";
+  for (int i = 0; i < 64; ++i) {
+    writer.Add(event);
+    packets += "x";
+  }
+  const auto batch = ParsePublishBatch(NodeNumber(1), ProducerId(1), message,
+                                       SharedBytes(packets))
+                         .value();
+  const auto results = Apply({batch});
+  const auto& commit = std::get<std::shared_ptr<const Commit>>(results[0]);
+  ASSERT_THAT(commit->answers[0].runs, SizeIs(1));
+  const absl::Status& status = commit->answers[0].runs[0].status;
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_LT(status.message().size(), 4096u);
+}
+
 }  // namespace
 }  // namespace roomlog
