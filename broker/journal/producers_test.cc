@@ -161,5 +161,17 @@ TEST(ProducersTest, BeyondTheBoundForgetsTheLongestSilent) {
   EXPECT_EQ(producers.Through(ProducerId(4)), PublishNumber(1));
 }
 
+// All that one commit takes from many producers has the same time.
+TEST(ProducersTest, KeepsItsBoundAmongThoseSilentEquallyLong) {
+  Producers producers;
+  for (uint64_t i = 1; i <= kProducersMax + 3; ++i) {
+    producers.Add(Answers(ProducerId(i), 1, {Numbers(1, i)}), absl::OkStatus());
+  }
+  Forgotten forgotten;
+  producers.Expire(0, &forgotten);
+  EXPECT_EQ(producers.size(), kProducersMax);
+  EXPECT_THAT(forgotten, SizeIs(3));
+}
+
 }  // namespace
 }  // namespace roomlog
