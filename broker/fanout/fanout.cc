@@ -112,6 +112,8 @@ void Fanout::Add(std::shared_ptr<const Commit> added) {
 void Fanout::SendOn(std::vector<RoomId>* released) {
   CommitNumber wanted = recent_.next();
   for (const auto& [ignored, node] : nodes_) {
+    // Nothing is for it, whatever its credit.
+    if (node->rooms.empty()) node->next = recent_.next();
     if (node->next < recent_.oldest()) {
       const std::vector<RoomId> rooms = DropSubscriptions(node.get());
       released->insert(released->end(), rooms.begin(), rooms.end());

@@ -320,5 +320,14 @@ TEST_F(FanoutWithLittleMemoryTest, CommitBeyondTheWholeBoundIsSentAndNotKept) {
   EXPECT_EQ(told_lagging_[kAnn], 1);
 }
 
+// A node whose reads used its credit up has nothing to wait for.
+TEST_F(FanoutWithLittleMemoryTest, NodeWithoutRoomsHoldsUpNothing) {
+  fanout_.AddNode(kAnn, 1);
+  fanout_.UseCredit(kAnn, 100);
+  for (int i = 0; i < 30; ++i) Commit({kLobby}, 1000);
+  EXPECT_EQ(fanout_.recent_bytes(), 0u);
+  EXPECT_EQ(told_lagging_[kAnn], 0);
+}
+
 }  // namespace
 }  // namespace roomlog
