@@ -420,7 +420,8 @@ void LinkCore::EndTurn() {
            if (page.ok()) {
              rooms_.OnRead(room, *page);
            } else {
-             rooms_.OnReadFailed(room, !absl::IsUnavailable(page.status()));
+             // The rest passes, and the read is tried again.
+             rooms_.OnReadFailed(room, absl::IsDataLoss(page.status()));
            }
          });
   }

@@ -191,7 +191,7 @@ void OrderedRooms::OnReadFailed(RoomHandle handle, bool lost) {
   const Offset through = std::exchange(room.reading_through, Offset());
   if (!lost || room.known >= through) return;
   Unindex(handle, room);
-  HoldGap(handle, through, GapReason::kRetention, &room);
+  HoldGap(handle, through, GapReason::kDamage, &room);
   CloseTail(&room);
   Index(handle, room);
   Release();

@@ -264,6 +264,14 @@ TEST_F(OrderedRoomsTest, FailedReadIsToldAgain) {
   EXPECT_THAT(Missing(), ElementsAre("A 5-8"));
 }
 
+TEST_F(OrderedRoomsTest, WhatCannotBeReadIsAGapByDamage) {
+  Begin(kA, 5);
+  Live({{8, 7}});
+  EXPECT_THAT(Missing(), ElementsAre("A 5-8"));
+  rooms_.OnReadFailed(kA, /*lost=*/true);
+  EXPECT_THAT(follower_.Take(), ElementsAre("A gap 5-7 damage", "A 8"));
+}
+
 TEST_F(OrderedRoomsTest, TrimmedEventsAreAGapInTheOrderOfTheLog) {
   Begin(kA, 5);
   Begin(kB, 5);
