@@ -214,11 +214,21 @@ void OrderedRooms::Hold(RoomEvent event) {
 void OrderedRooms::HoldGap(RoomHandle handle, Offset to, GapReason reason,
                            Room* room) {
   const Gap gap{handle, {room->epoch, room->known}, {room->epoch, to}, reason};
-  auto& place = held_[Place(to, handle)];
-  if (const auto* event = std::get_if<RoomEvent>(&place)) {
-    held_bytes_ -= std::min(held_bytes_, BytesOf(*event));
+  // What came live from within the gap would be told before it, as if nothing
+  // were missing.
+  auto held = held_.upper_bound(Place(room->known, RoomHandle(UINT64_MAX)));
+  const auto end = held_.upper_bound(Place(to, handle));
+  while (held != end) {
+    if (held->first.second != handle) {
+      ++held;
+      continue;
+    }
+    if (const auto* event = std::get_if<RoomEvent>(&held->second)) {
+      held_bytes_ -= BytesOf(*event);
+    }
+    held = held_.erase(held);
   }
-  place = gap;
+  held_.emplace(Place(to, handle), gap);
   room->known = to;
 }
 

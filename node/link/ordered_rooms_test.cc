@@ -303,6 +303,18 @@ TEST_F(OrderedRoomsTest, EventsGoneFromTheEndAreAGap) {
               ElementsAre("A 6", "A gap 6-8 retention", "A 9"));
 }
 
+// Held are 8 and, after a second hole, 12. When that is read all up to 10 is
+// trimmed: 8 must not be told before the gap that it lies in.
+TEST_F(OrderedRoomsTest, NoEventIsToldFromWithinAGap) {
+  Begin(kA, 5);
+  Live({{8, 7}, {12, 11}});
+  EXPECT_THAT(Missing(), ElementsAre("A 5-12"));
+  Read(kA, {.offsets = {11}, .trimmed_through = 10});
+  EXPECT_THAT(follower_.Take(),
+              ElementsAre("A gap 5-10 retention", "A 11", "A 12"));
+  EXPECT_EQ(rooms_.held_bytes(), 0u);
+}
+
 TEST_F(OrderedRoomsTest, NewLifeOfTheLogIsAGapInEachRoom) {
   Begin(kA, 5);
   Begin(kB, 6);
