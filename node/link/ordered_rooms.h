@@ -79,6 +79,7 @@ class OrderedRooms {
     bool suspended = false;  // What there is is not known.
     // A read is under way, which was to bring everything up to here; else 0.
     Offset reading_through;
+    Epoch reading_in;  // The life of the log in which it was asked.
 
     bool behind() const { return suspended || known < target; }
   };

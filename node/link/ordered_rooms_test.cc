@@ -332,6 +332,36 @@ TEST_F(OrderedRoomsTest, NewLifeOfTheLogIsAGapInEachRoom) {
   EXPECT_THAT(Missing(), IsEmpty());
 }
 
+// A log restored from a copy may count from below what its first life reached.
+TEST_F(OrderedRoomsTest, ReadAskedInAnEarlierLifeSaysNothingOfThisOne) {
+  Begin(kA, 1000);
+  Live({{2001, 2000}});
+  EXPECT_THAT(Missing(), ElementsAre("A 1000-2001"));
+  rooms_.Suspend();
+  rooms_.ChangeEpoch();
+  Resume(kA, 10, kNew);
+  EXPECT_THAT(follower_.Take(), ElementsAre("A gap 1000-10 epoch"));
+  // The link asked again, of the broker that is there now.
+  Read(kA, {.epoch = kNew});
+  EXPECT_THAT(follower_.Take(), IsEmpty());
+  Live({{11, 10}});
+  EXPECT_THAT(follower_.Take(), ElementsAre("A 11"));
+}
+
+TEST_F(OrderedRoomsTest, FollowerMayEndARoomWhenItHearsOfItsGap) {
+  Begin(kA, 5);
+  Begin(kB, 6);
+  rooms_.Suspend();
+  rooms_.ChangeEpoch();
+  follower_.on_gap = [this](RoomHandle room) { rooms_.End(room); };
+  Resume(kA, 100, kNew);
+  EXPECT_FALSE(rooms_.contains(kA));
+  EXPECT_EQ(rooms_.rooms_behind(), 1u);
+  Resume(kB, 100, kNew);
+  EXPECT_EQ(rooms_.rooms_behind(), 0u);
+  EXPECT_THAT(Missing(), IsEmpty());
+}
+
 TEST_F(OrderedRoomsTest, EndedRoomHoldsUpNobody) {
   Begin(kA, 5);
   Begin(kB, 5);
