@@ -61,6 +61,11 @@ std::optional<RoomId> Fanout::Unsubscribe(NodeNumber number,
   return room;
 }
 
+bool Fanout::Holds(NodeNumber number, RoomHandle handle) const {
+  const auto it = nodes_.find(number);
+  return it != nodes_.end() && it->second->rooms.contains(handle);
+}
+
 size_t Fanout::subscription_count(NodeNumber number) const {
   const auto it = nodes_.find(number);
   return it == nodes_.end() ? 0 : it->second->rooms.size();

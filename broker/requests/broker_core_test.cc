@@ -611,6 +611,15 @@ TEST_F(BrokerCoreTest, RoomsThatCannotBeFoundFail) {
   EXPECT_EQ(heard[0].subscribed().error().code(), proto::ERROR_CODE_INVALID);
 }
 
+TEST_F(BrokerCoreTest, HandleInUseEndsTheSession) {
+  Greet("a");
+  Subscribe("a", {5});
+  FindRooms(10);
+  Take("a");
+  Subscribe("a", {5}, Room("b"));
+  EXPECT_THAT(Heard("a"), ElementsAre(Body::kRefused));
+}
+
 // ---- Leases ----
 
 TEST_F(BrokerCoreTest, SilentNodesAreGoneAfterTheirLease) {
