@@ -439,6 +439,28 @@ TEST_F(LinkCoreTest, LateAnswerToWhatWasGivenUpIsIgnored) {
   EXPECT_THAT(link_.health(), IsOk());
 }
 
+// The broker still has them to answer, and ends the session of a node that has
+// more there than its credit.
+TEST_F(LinkCoreTest, WhatWasGivenUpUsesCreditUntilTheBrokerAnswers) {
+  Welcome(/*publishes=*/2);
+  Publish(3);
+  EXPECT_THAT(Published(), ElementsAre("1-2 after 0"));
+  for (int i = 0; i < 31; ++i) {
+    proto::BrokerMessage message;
+    message.mutable_heartbeat();
+    Hear(message);
+    clock_.Advance(absl::Seconds(1));
+    link_.OnTick();
+  }
+  EXPECT_THAT(answers_, SizeIs(3));  // The last was never sent.
+  Publish(2);
+  EXPECT_THAT(Published(), IsEmpty());
+  Answer(1, 1, 100);
+  EXPECT_THAT(Published(), ElementsAre("4-4 after 3"));
+  Answer(2, 1, 101);
+  EXPECT_THAT(Published(), ElementsAre("5-5 after 3"));
+}
+
 TEST_F(LinkCoreTest, RefusesWhatCannotBePublished) {
   Welcome();
   Publish("");
