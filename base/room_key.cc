@@ -42,6 +42,11 @@ absl::StatusOr<RoomKey> RoomKey::Make(absl::string_view name_space,
 }
 
 absl::StatusOr<RoomKey> RoomKey::Parse(absl::string_view text) {
+  // A hostile one may have megabytes, which no error repeats.
+  if (text.size() > 2 * kRoomNameBytesMax + 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a room and its namespace of ", text.size(), " bytes"));
+  }
   const size_t separator = text.find('\0');
   if (separator == absl::string_view::npos) {
     return absl::InvalidArgumentError(

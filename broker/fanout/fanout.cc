@@ -61,6 +61,11 @@ std::optional<RoomId> Fanout::Unsubscribe(NodeNumber number,
   return room;
 }
 
+bool Fanout::Holds(NodeNumber number, RoomHandle handle) const {
+  const auto it = nodes_.find(number);
+  return it != nodes_.end() && it->second->rooms.contains(handle);
+}
+
 size_t Fanout::subscription_count(NodeNumber number) const {
   const auto it = nodes_.find(number);
   return it == nodes_.end() ? 0 : it->second->rooms.size();
@@ -112,6 +117,8 @@ void Fanout::Add(std::shared_ptr<const Commit> added) {
 void Fanout::SendOn(std::vector<RoomId>* released) {
   CommitNumber wanted = recent_.next();
   for (const auto& [ignored, node] : nodes_) {
+    // Nothing is for it, whatever its credit.
+    if (node->rooms.empty()) node->next = recent_.next();
     if (node->next < recent_.oldest()) {
       const std::vector<RoomId> rooms = DropSubscriptions(node.get());
       released->insert(released->end(), rooms.begin(), rooms.end());

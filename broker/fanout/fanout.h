@@ -55,6 +55,7 @@ class Fanout {
   bool Subscribe(NodeNumber node, RoomHandle handle, RoomId room, Offset head);
   // Returns the room of the handle, if it was in use.
   std::optional<RoomId> Unsubscribe(NodeNumber node, RoomHandle handle);
+  bool Holds(NodeNumber node, RoomHandle handle) const;
   size_t subscription_count(NodeNumber node) const;
 
   // The node has consumed so many bytes since it was added; never falls.

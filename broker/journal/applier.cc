@@ -75,8 +75,9 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
   last_time_ms_ = std::max(last_time_ms_, now_ms);
   const uint64_t events = EventsIn(entries);
   if (events > 0) {
-    // A failure shows again, with its reason, when the commit is written.
-    NotePublishing(ReserveOffsets(events), results);
+    // If it failed, what has no reserved offset is not written.
+    reserved_ = ReserveOffsets(events);
+    NotePublishing(reserved_, results);
   }
   Pending pending;
   for (const JournalEntry& entry : entries) {
@@ -246,7 +247,7 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   const bool writes = !log.events.empty() || !log.answers.empty();
   if (writes) {
     if (next_offset_.value() - 1 > reserved_through_.value()) {
-      status = publishing_;
+      status = reserved_;
     } else {
       log.forgotten_answers = forgotten_answers_;
       status = log_.Append(&log, durability_);

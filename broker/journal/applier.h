@@ -57,6 +57,7 @@ class Applier {
   const Durability durability_;
   Offset next_offset_;
   Offset reserved_through_;
+  absl::Status reserved_;  // What became of the last attempt to reserve.
   int64_t last_time_ms_ = 0;
   absl::Status publishing_;
   Producers producers_;

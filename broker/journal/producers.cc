@@ -114,21 +114,31 @@ void Producers::Add(ProducerAnswers answers, absl::Status failure) {
 void Producers::Expire(
     int64_t before_ms,
     std::vector<std::pair<ProducerId, PublishNumber>>* forgotten) {
+  // Of those silent since the very moment of the bound, so many go as well.
+  size_t at_bound = 0;
   if (producers_.size() > kProducersMax) {
+    const size_t beyond = producers_.size() - kProducersMax;
     std::vector<int64_t> times;
     times.reserve(producers_.size());
     for (const auto& [id, producer] : producers_) {
       times.push_back(producer.last_ms);
     }
-    const auto nth = times.begin() + (times.size() - kProducersMax);
-    std::nth_element(times.begin(), nth, times.end());
-    before_ms = std::max(before_ms, *nth);
+    const auto last = times.begin() + (beyond - 1);
+    std::nth_element(times.begin(), last, times.end());
+    if (*last >= before_ms) {
+      before_ms = *last;
+      at_bound = beyond -
+                 std::count_if(times.begin(), last + 1,
+                               [&](int64_t time) { return time < before_ms; });
+    }
   }
   for (auto it = producers_.begin(); it != producers_.end();) {
-    if (it->second.last_ms >= before_ms) {
+    const int64_t last_ms = it->second.last_ms;
+    if (last_ms > before_ms || (last_ms == before_ms && at_bound == 0)) {
       ++it;
       continue;
     }
+    if (last_ms == before_ms) --at_bound;
     for (const Row& row : it->second.rows) {
       ForgetRow(it->first, row, forgotten);
     }

@@ -216,7 +216,8 @@ void BrokerCore::OnSubscribe(Node& node, const proto::Subscribe& subscribe) {
   inquiry.node = node.number;
   for (size_t i = 0; i < count; ++i) {
     const RoomHandle handle(subscribe.handles(static_cast<int>(i)));
-    if (!node.inquired.emplace(handle, false).second) {
+    if (fanout_.Holds(node.number, handle) ||
+        !node.inquired.emplace(handle, false).second) {
       Expel(node, absl::InvalidArgumentError("a handle that is in use"));
       return;
     }

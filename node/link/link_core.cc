@@ -222,7 +222,10 @@ void LinkCore::OnPublished(const proto::Published& published) {
     const absl::Status status = ToStatus(run.error());
     for (uint64_t i = 0; i < run.count(); ++i) {
       const uint64_t number = run.first_number() + i;
-      if (number < first_number_) continue;  // It was given up.
+      if (number < first_number_) {
+        DropGivenUp(number);
+        continue;
+      }
       const uint64_t index = number - first_number_;
       if (index >= sent_publishes_) {
         Protest(
@@ -339,6 +342,7 @@ void LinkCore::OnOutOfOrder(uint64_t expected) {
     LoseSession("the broker expects publishes that this node does not have");
     return;
   }
+  DropGivenUp(expected);  // The broker has heard of them, or never will.
   sent_publishes_ = expected - first_number_;
   sent_publish_bytes_ = 0;
   for (size_t i = 0; i < sent_publishes_; ++i) {
@@ -362,6 +366,8 @@ void LinkCore::LoseSession(absl::string_view why) {
   sent_ = received_ = 0;
   consumed_bytes_ = reported_bytes_ = 0;
   sent_publishes_ = sent_publish_bytes_ = 0;
+  given_up_.clear();
+  given_up_bytes_ = 0;
   reads_sent_ = 0;
   to_unsubscribe_.clear();
   by_wire_handle_.clear();
@@ -388,10 +394,28 @@ void LinkCore::DropAnswered() {
     if (sent_publishes_ > 0) {
       --sent_publishes_;
       sent_publish_bytes_ -= request.packet.size();
+      if (publishes_.front().given_up) {
+        given_up_.emplace_back(first_number_, request.packet.size());
+        given_up_bytes_ += request.packet.size();
+      } else {
+        DropGivenUp(first_number_);
+      }
     }
     publishes_.pop_front();
     ++first_number_;
   }
+}
+
+void LinkCore::DropGivenUp(uint64_t number) {
+  while (!given_up_.empty() && given_up_.front().first <= number) {
+    given_up_bytes_ -= given_up_.front().second;
+    given_up_.pop_front();
+  }
+}
+
+bool LinkCore::has_publish_credit() const {
+  return sent_publishes_ + given_up_.size() < publish_credit_ &&
+         sent_publish_bytes_ + given_up_bytes_ < publish_credit_bytes_;
 }
 
 void LinkCore::SubscribeAll() {
@@ -420,7 +444,8 @@ void LinkCore::EndTurn() {
            if (page.ok()) {
              rooms_.OnRead(room, *page);
            } else {
-             rooms_.OnReadFailed(room, !absl::IsUnavailable(page.status()));
+             // The rest passes, and the read is tried again.
+             rooms_.OnReadFailed(room, absl::IsDataLoss(page.status()));
            }
          });
   }
@@ -466,9 +491,7 @@ void LinkCore::SendSubscriptions() {
 }
 
 void LinkCore::SendPublishes() {
-  while (sent_publishes_ < publishes_.size() &&
-         sent_publishes_ < publish_credit_ &&
-         sent_publish_bytes_ < publish_credit_bytes_) {
+  while (sent_publishes_ < publishes_.size() && has_publish_credit()) {
     proto::NodeMessage message;
     proto::Publish* const publish = message.mutable_publish();
     publish->set_first_number(first_number_ + sent_publishes_);
@@ -476,9 +499,7 @@ void LinkCore::SendPublishes() {
     EventColumnsWriter writer({.rooms = true}, publish->mutable_events());
     absl::flat_hash_map<absl::string_view, uint32_t> rooms;
     std::string packets;
-    while (sent_publishes_ < publishes_.size() &&
-           sent_publishes_ < publish_credit_ &&
-           sent_publish_bytes_ < publish_credit_bytes_ &&
+    while (sent_publishes_ < publishes_.size() && has_publish_credit() &&
            publish->events().count() < kPublishEventsEnough &&
            packets.size() < kPublishBytesEnough) {
       const PublishRequest& request = publishes_[sent_publishes_].request;
@@ -555,6 +576,7 @@ void LinkCore::OnTick() {
   }
   for (OpenPublish& publish : publishes_) {
     if (publish.deadline > now) break;
+    publish.given_up = !publish.answered;
     Answer(
         &publish,
         absl::UnavailableError(absl::StrCat(

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -75,6 +76,7 @@ class LinkCore final : public Backplane {
     PublishDone done;
     absl::Duration deadline;
     bool answered = false;
+    bool given_up = false;  // Answered because its time was over.
   };
   struct OpenRead {
     HistoryRequest request;
@@ -98,6 +100,9 @@ class LinkCore final : public Backplane {
 
   void Answer(OpenPublish* publish, absl::StatusOr<PublishAnswer> answer);
   void DropAnswered();
+  // The broker has answered all up to `number`.
+  void DropGivenUp(uint64_t number);
+  bool has_publish_credit() const;
   void SubscribeAll();
   void SendPublishes();
   void SendSubscriptions();
@@ -132,6 +137,10 @@ class LinkCore final : public Backplane {
   size_t sent_publishes_ = 0;
   size_t sent_publish_bytes_ = 0;
   size_t queued_publish_bytes_ = 0;
+  // The numbers and bytes of those that were sent in this session and given up
+  // before the broker answered: until it does they use credit.
+  std::deque<std::pair<uint64_t, size_t>> given_up_;
+  size_t given_up_bytes_ = 0;
   size_t publish_credit_ = 0;
   size_t publish_credit_bytes_ = 0;
 

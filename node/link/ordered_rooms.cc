@@ -79,15 +79,16 @@ void OrderedRooms::Resume(RoomHandle handle, Position head) {
   Unindex(handle, room);
   room.suspended = false;
   room.tail = Offset();
-  if (room.epoch != head.epoch) {
+  if (room.epoch == head.epoch) {
+    room.target = std::max(room.known, head.offset);
+    Index(handle, room);
+  } else {
     const Position from{room.epoch, room.position};
     room.epoch = head.epoch;
     room.position = room.known = room.target = head.offset;
+    // The follower may end the room.
     follower_.OnGap(handle, from, head, GapReason::kEpoch);
-  } else {
-    room.target = std::max(room.known, head.offset);
   }
-  Index(handle, room);
   Release();
 }
 
@@ -148,6 +149,7 @@ std::vector<MissingEvents> OrderedRooms::TakeMissing(size_t most) {
     Room& room = rooms_.at(handle);
     if (room.reading_through == Offset() && !room.suspended) {
       room.reading_through = room.target;
+      room.reading_in = room.epoch;
       missing.push_back({handle, room.known, room.target.Next()});
     }
     // With the bound reached, only what the others wait for is read.
@@ -162,7 +164,7 @@ void OrderedRooms::OnRead(RoomHandle handle, const HistoryPage& page) {
   Room& room = it->second;
   // Meanwhile there may be more to read than this read was asked for.
   const Offset through = std::exchange(room.reading_through, Offset());
-  if (page.epoch != room.epoch) return;
+  if (page.epoch != room.epoch || room.reading_in != room.epoch) return;
   Unindex(handle, room);
   if (page.trimmed_through > room.known && room.known < through) {
     HoldGap(handle, std::min(page.trimmed_through, through),
@@ -189,7 +191,7 @@ void OrderedRooms::OnReadFailed(RoomHandle handle, bool lost) {
   if (it == rooms_.end()) return;
   Room& room = it->second;
   const Offset through = std::exchange(room.reading_through, Offset());
-  if (!lost || room.known >= through) return;
+  if (!lost || room.reading_in != room.epoch || room.known >= through) return;
   Unindex(handle, room);
   HoldGap(handle, through, GapReason::kDamage, &room);
   CloseTail(&room);
@@ -214,11 +216,21 @@ void OrderedRooms::Hold(RoomEvent event) {
 void OrderedRooms::HoldGap(RoomHandle handle, Offset to, GapReason reason,
                            Room* room) {
   const Gap gap{handle, {room->epoch, room->known}, {room->epoch, to}, reason};
-  auto& place = held_[Place(to, handle)];
-  if (const auto* event = std::get_if<RoomEvent>(&place)) {
-    held_bytes_ -= std::min(held_bytes_, BytesOf(*event));
+  // What came live from within the gap would be told before it, as if nothing
+  // were missing.
+  auto held = held_.upper_bound(Place(room->known, RoomHandle(UINT64_MAX)));
+  const auto end = held_.upper_bound(Place(to, handle));
+  while (held != end) {
+    if (held->first.second != handle) {
+      ++held;
+      continue;
+    }
+    if (const auto* event = std::get_if<RoomEvent>(&held->second)) {
+      held_bytes_ -= BytesOf(*event);
+    }
+    held = held_.erase(held);
   }
-  place = gap;
+  held_.emplace(Place(to, handle), gap);
   room->known = to;
 }
 

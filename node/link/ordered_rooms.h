@@ -58,8 +58,8 @@ class OrderedRooms {
   // others. Each is told once; answer by OnRead() or OnReadFailed().
   std::vector<MissingEvents> TakeMissing(size_t most);
   void OnRead(RoomHandle room, const HistoryPage& page);
-  // `lost`: it will never be there, and the follower is told of a gap; else the
-  // read is told again by TakeMissing().
+  // `lost`: it will never be read whole, and the follower is told of a gap by
+  // damage; else the read is told again by TakeMissing().
   void OnReadFailed(RoomHandle room, bool lost);
 
   size_t rooms_behind() const { return behind_.size(); }
@@ -79,6 +79,7 @@ class OrderedRooms {
     bool suspended = false;  // What there is is not known.
     // A read is under way, which was to bring everything up to here; else 0.
     Offset reading_through;
+    Epoch reading_in;  // The life of the log in which it was asked.
 
     bool behind() const { return suspended || known < target; }
   };

@@ -1,0 +1,396 @@
+#include "broker/journal/applier.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "base/limits.h"
+#include "broker/journal/batch_story.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/memory_disk.h"
+#include "storage/memory_room_log.h"
+#include "test/status_matchers.h"
+
+namespace roomlog {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Gt;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class ApplierTest : public ::testing::Test {
+ protected:
+  ApplierTest() { Open(); }
+
+  void Open(Durability durability = Durability::kSynced) {
+    applier_.reset();
+    log_.reset();
+    log_ = MemoryRoomLog::Open(disk_).value();
+    applier_ = std::make_unique<Applier>(*log_, durability);
+    ASSERT_THAT(applier_->Open(), IsOk());
+  }
+  void Restart() {
+    disk_.Crash(/*lose_unsynced=*/true);
+    Open();
+  }
+
+  std::vector<JournalResult> Apply(std::vector<JournalEntry> entries) {
+    std::vector<JournalResult> results;
+    applier_->Apply(std::move(entries), now_ms_, &results);
+    return results;
+  }
+
+  // Publishes all in one turn. What each was answered, in words.
+  std::vector<std::string> Publish(const std::vector<PublishStory>& stories) {
+    std::vector<JournalEntry> entries;
+    for (const PublishStory& story : stories) {
+      entries.push_back(MakeBatch(story));
+    }
+    return Note(Apply(std::move(entries)));
+  }
+
+  // Adds what happened to `appended_` and `states_`, and returns the answers.
+  std::vector<std::string> Note(const std::vector<JournalResult>& results) {
+    std::vector<std::string> answers;
+    for (const JournalResult& result : results) {
+      if (const auto* state = std::get_if<PublishingState>(&result)) {
+        states_.push_back(state->status.code());
+      }
+      const auto* commit = std::get_if<std::shared_ptr<const Commit>>(&result);
+      if (commit == nullptr) continue;
+      for (const BatchAnswer& answer : (*commit)->answers) {
+        answers.push_back(
+            answer.expected == PublishNumber()
+                ? absl::StrJoin(InWords(answer.runs), ", ")
+                : absl::StrCat("expected ", answer.expected.value()));
+      }
+      for (const NewEvent& event : (*commit)->events) {
+        appended_.push_back(absl::StrCat(event.offset.value(), " ",
+                                         std::string(event.packet), " after ",
+                                         event.previous.value()));
+      }
+    }
+    return answers;
+  }
+
+  // The packets that the log holds in the room.
+  std::vector<std::string> Kept(absl::string_view room) {
+    ReadQuery query;
+    query.room = RoomKey::Make("/", room).value();
+    query.events_max = query.bytes_max = 1 << 20;
+    const ReadPage page = log_->Read(query).value();
+    std::vector<std::string> packets;
+    for (const EventView& event : page.events) {
+      packets.emplace_back(event.packet);
+    }
+    return packets;
+  }
+
+  RoomsFound Ask(std::vector<JournalEntry> entries) {
+    std::vector<JournalResult> results = Apply(std::move(entries));
+    EXPECT_TRUE(std::holds_alternative<RoomsFound>(results.back()));
+    Note(results);
+    return std::get<RoomsFound>(results.back());
+  }
+  static RoomInquiry Inquiry(const std::vector<std::string>& rooms) {
+    RoomInquiry inquiry;
+    inquiry.node = NodeNumber(5);
+    for (const std::string& room : rooms) {
+      inquiry.handles.push_back(RoomHandle(inquiry.rooms.size() + 1));
+      inquiry.rooms.push_back(room);
+    }
+    return inquiry;
+  }
+
+  // So many events that go to one room, and are refused with the disk full: so
+  // their offsets are used up and nothing is stored.
+  void WasteOffsets(uint64_t count) {
+    auto batch = std::make_shared<PublishBatch>();
+    batch->producer = ProducerId(99);
+    batch->first_number = PublishNumber(1);
+    static const std::string* const room = new std::string(Room("waste"));
+    batch->rooms = {*room};
+    EventView event;
+    event.packet = "w";
+    batch->events.assign(count, event);
+    // What is reserved must be reserved before the disk fills.
+    Publish({{.producer = 98, .events = {{Room("waste"), "w"}}}});
+    disk_.SetFull(true);
+    Note(Apply({std::shared_ptr<const PublishBatch>(batch)}));
+    disk_.SetFull(false);
+    states_.clear();
+    appended_.clear();
+  }
+
+  int64_t now_ms_ = 1'000'000;
+  MemoryDisk disk_;
+  std::unique_ptr<MemoryRoomLog> log_;
+  std::unique_ptr<Applier> applier_;
+  std::vector<std::string> appended_;
+  std::vector<absl::StatusCode> states_;
+};
+
+TEST_F(ApplierTest, NumbersEventsInTheOrderInWhichTheyCame) {
+  EXPECT_THAT(Publish({{.producer = 1,
+                        .events = {{Room("a"), "a1"}, {Room("b"), "b1"}}},
+                       {.producer = 2, .events = {{Room("a"), "a2"}}}}),
+              ElementsAre("1-2 at 1", "1 at 3"));
+  EXPECT_THAT(Publish({{.first_number = 3, .events = {{Room("b"), "b2"}}}}),
+              ElementsAre("3 at 4"));
+  EXPECT_THAT(appended_, ElementsAre("1 a1 after 0", "2 b1 after 0",
+                                     "3 a2 after 1", "4 b2 after 2"));
+  EXPECT_THAT(states_, IsEmpty());
+}
+
+TEST_F(ApplierTest, OffsetsGoOnBeyondTheReservationAfterARestart) {
+  Publish({{.events = {{Room("a"), "1"}}}});
+  Restart();
+  const uint64_t beyond = 1 + kOffsetsPerReservation + 1;
+  EXPECT_THAT(Publish({{.first_number = 2, .events = {{Room("a"), "2"}}}}),
+              ElementsAre(absl::StrCat("2 at ", beyond)));
+  EXPECT_THAT(Kept("a"), ElementsAre("1", "2"));
+}
+
+TEST_F(ApplierTest, BatchSentAgainGetsItsFirstAnswer) {
+  const PublishStory batch = {
+      .events = {{Room("a"), "1"}, {"no namespace", "x"}, {Room("a"), "2"}}};
+  const std::string first = "1 at 1, 2 INVALID_ARGUMENT, 3 at 2";
+  // In the same turn, in another, and by another life of the node's link.
+  EXPECT_THAT(Publish({batch, batch}), ElementsAre(first, first));
+  EXPECT_THAT(Publish({batch}), ElementsAre(first));
+  EXPECT_THAT(appended_, SizeIs(2));
+  Restart();
+  EXPECT_THAT(Publish({batch}), ElementsAre(first));
+  EXPECT_THAT(Kept("a"), ElementsAre("1", "2"));
+}
+
+TEST_F(ApplierTest, BatchCutOtherwiseWhenSentAgainIsTakenOnce) {
+  Publish({{.events = {{Room("a"), "1"}, {Room("a"), "2"}}}});
+  EXPECT_THAT(Publish({{.first_number = 2,
+                        .events = {{Room("a"), "2"}, {Room("a"), "3"}}},
+                       {.first_number = 3,
+                        .events = {{Room("a"), "3"}, {Room("a"), "4"}}}}),
+              ElementsAre("2 at 2, 3 at 3", "3 at 3, 4 at 4"));
+  EXPECT_THAT(Kept("a"), ElementsAre("1", "2", "3", "4"));
+}
+
+TEST_F(ApplierTest, NumbersWithAGapAreAskedForAgain) {
+  Publish({{.events = {{Room("a"), "1"}}}});
+  EXPECT_THAT(Publish({{.first_number = 3, .events = {{Room("a"), "3"}}},
+                       {.first_number = 2, .events = {{Room("a"), "2"}}},
+                       {.first_number = 4, .events = {{Room("a"), "4"}}}}),
+              ElementsAre("expected 2", "2 at 2", "expected 3"));
+  EXPECT_THAT(Kept("a"), ElementsAre("1", "2"));
+  // A new producer begins at 1, or after what it has the answers of.
+  EXPECT_THAT(
+      Publish({{.producer = 8, .first_number = 6, .events = {{Room("a"), "6"}}},
+               {.producer = 9,
+                .first_number = 6,
+                .events = {{Room("a"), "7"}},
+                .answered_through = 5}}),
+      ElementsAre("expected 1", "6 at 3"));
+}
+
+TEST_F(ApplierTest, PublishIdIsAppendedOnceForEachRoom) {
+  EXPECT_THAT(Publish({{.events = {{Room("a"), "1", "id"},
+                                   {Room("a"), "again", "id"},
+                                   {Room("b"), "other room", "id"}}}}),
+              ElementsAre("1 at 1, 2 was at 1, 3 at 2"));
+  EXPECT_THAT(
+      Publish({{.first_number = 4, .events = {{Room("a"), "again", "id"}}},
+               {.producer = 2, .events = {{Room("a"), "again", "id"}}},
+               {.producer = 3, .events = {{Room("a"), "2", "new"}}},
+               {.producer = 4, .events = {{Room("a"), "again", "new"}}}}),
+      ElementsAre("4 was at 1", "1 was at 1", "1 at 3", "1 was at 3"));
+  Restart();
+  EXPECT_THAT(
+      Publish({{.producer = 5, .events = {{Room("a"), "again", "id"}}},
+               {.producer = 4, .events = {{Room("a"), "again", "new"}}}}),
+      ElementsAre("1 was at 1", "1 was at 3"));
+  EXPECT_THAT(Kept("a"), ElementsAre("1", "2"));
+}
+
+TEST_F(ApplierTest, WrongRoomNameIsRefusedAndItsNeighboursAreNot) {
+  const std::vector<std::string> wrong = {
+      "",
+      "no namespace",
+      std::string("\0room", 5),
+      std::string("/\0a\0b", 5),
+      std::string("/\0\xff", 3),
+      std::string("/\0", 2) + std::string(kRoomNameBytesMax + 1, 'r'),
+      std::string(kRoomNameBytesMax + 1, 'n') + std::string("\0r", 2),
+  };
+  uint64_t number = 1;
+  for (const std::string& name : wrong) {
+    const std::vector<std::string> answers = Publish(
+        {{.first_number = number,
+          .events = {{Room("a"), "x"}, {name, "y"}, {Room("a"), "z"}}}});
+    const uint64_t offset = number / 3 * 2 + 1;
+    EXPECT_THAT(answers,
+                ElementsAre(absl::StrCat(number, " at ", offset, ", ",
+                                         number + 1, " INVALID_ARGUMENT, ",
+                                         number + 2, " at ", offset + 1)));
+    number += 3;
+  }
+  EXPECT_THAT(states_, IsEmpty());
+}
+
+TEST_F(ApplierTest, FullDiskRefusesAllAndThenGoesOn) {
+  Publish({{.events = {{Room("a"), "1", "id-1"}}}});
+  disk_.SetFull(true);
+  const PublishStory refused = {.first_number = 2,
+                                .events = {{Room("a"), "2"},
+                                           {Room("new"), "x", "id-2"},
+                                           {Room("a"), "again", "id-1"}}};
+  EXPECT_THAT(Publish({refused}),
+              ElementsAre("2-3 RESOURCE_EXHAUSTED, 4 RESOURCE_EXHAUSTED"));
+  EXPECT_THAT(states_, ElementsAre(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(appended_, SizeIs(1));
+  disk_.SetFull(false);
+  // Who asks again hears the same again.
+  EXPECT_THAT(Publish({refused}), ElementsAre("2-4 RESOURCE_EXHAUSTED"));
+  // The offsets 2 and 3 were given to events that some disk may have seen.
+  EXPECT_THAT(
+      Publish({{.first_number = 5,
+                .events = {{Room("a"), "2"}, {Room("new"), "x", "id-2"}}}}),
+      ElementsAre("5-6 at 4"));
+  EXPECT_THAT(states_, ElementsAre(absl::StatusCode::kResourceExhausted,
+                                   absl::StatusCode::kOk));
+  EXPECT_THAT(Kept("a"), ElementsAre("1", "2"));
+  EXPECT_THAT(Kept("new"), ElementsAre("x"));
+}
+
+TEST_F(ApplierTest, FullDiskIsTriedAgainWithoutAPublish) {
+  disk_.SetFull(true);
+  EXPECT_THAT(Publish({{.events = {{Room("a"), "1"}}}}),
+              ElementsAre("1 RESOURCE_EXHAUSTED"));
+  std::vector<JournalResult> results;
+  applier_->TidyUp(now_ms_, &results);
+  EXPECT_THAT(results, IsEmpty());
+  disk_.SetFull(false);
+  applier_->TidyUp(now_ms_, &results);
+  Note(results);
+  EXPECT_THAT(states_, ElementsAre(absl::StatusCode::kResourceExhausted,
+                                   absl::StatusCode::kOk));
+}
+
+TEST_F(ApplierTest, RefusedPublishKeepsNoRoomAlive) {
+  disk_.SetFull(true);
+  const RoomsFound held = Ask({Inquiry({Room("held")})});
+  Publish({{.events = {{Room("held"), "1"}, {Room("new"), "1"}}}});
+  disk_.SetFull(false);
+  // A released room gets a new number, one that is held keeps it.
+  const RoomsFound again = Ask({Inquiry({Room("held"), Room("new")})});
+  EXPECT_EQ(again.rooms[0].head.id, held.rooms[0].head.id);
+  EXPECT_THAT(again.rooms[1].head.id.value(),
+              Gt(held.rooms[0].head.id.value() + 1));
+}
+
+TEST_F(ApplierTest, HeadsAreAsOfTheCommitThatCameWithTheQuestion) {
+  const RoomsFound found =
+      Ask({Inquiry({Room("a"), "wrong", Room("b")}),
+           MakeBatch({.events = {{Room("a"), "1"}, {Room("a"), "2"}}})});
+  EXPECT_EQ(found.node, NodeNumber(5));
+  ASSERT_THAT(found.rooms, SizeIs(3));
+  EXPECT_EQ(found.rooms[0].handle, RoomHandle(1));
+  EXPECT_EQ(found.rooms[0].head.head, Offset(2));
+  EXPECT_THAT(found.rooms[1].status,
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(found.rooms[2].status, IsOk());
+  EXPECT_EQ(found.rooms[2].head.head, Offset(0));
+}
+
+TEST_F(ApplierTest, RoomIsReleasedOnceNobodyHoldsIt) {
+  const auto id = [this] {
+    return Ask({Inquiry({Room("a")})}).rooms[0].head.id;
+  };
+  const RoomId first = id();
+  EXPECT_EQ(id(), first);
+  Apply({RoomRelease{{first}}});
+  EXPECT_EQ(id(), first);  // Held by one still.
+  Apply({RoomRelease{{first, first}}});
+  const RoomId second = id();
+  EXPECT_NE(second, first);
+  // What was never given is not taken back.
+  Apply({RoomRelease{{first, RoomId(12345)}}});
+  EXPECT_EQ(id(), second);
+}
+
+TEST_F(ApplierTest, SettledAnswersAreForgottenButTheLast) {
+  Publish({{.events = {{Room("a"), "1"}}}});
+  Publish({{.first_number = 2, .events = {{Room("a"), "2"}}}});
+  Publish({{.first_number = 3,
+            .events = {{Room("a"), "3"}},
+            .answered_through = 2}});
+  std::vector<uint64_t> rows;
+  ASSERT_THAT(log_->LoadAnswers([&](const ProducerAnswers& answers) {
+    rows.push_back(answers.first.value());
+  }),
+              IsOk());
+  EXPECT_THAT(rows, ElementsAre(2, 3));
+}
+
+TEST_F(ApplierTest, TimeNeverGoesBack) {
+  const auto time_of = [this](uint64_t number) {
+    const auto results = Apply(
+        {MakeBatch({.first_number = number, .events = {{Room("a"), "x"}}})});
+    return std::get<std::shared_ptr<const Commit>>(results[0])->time_ms;
+  };
+  EXPECT_EQ(time_of(1), 1'000'000);
+  now_ms_ -= 5000;
+  EXPECT_EQ(time_of(2), 1'000'000);
+  now_ms_ += 6000;
+  EXPECT_EQ(time_of(3), 1'001'000);
+}
+
+// The reservation fails, but what is left of the last one can be written: the
+// first commit of the turn succeeds, and the second must not seem to.
+TEST_F(ApplierTest, WhatHasNoReservedOffsetIsNeverAcknowledged) {
+  Open(Durability::kWritten);
+  WasteOffsets(kOffsetsPerReservation - 1);
+  disk_.SetSyncFails(true);
+  const PublishStory fits = {.events = {{Room("a"), "1"}}};
+  const PublishStory does_not = {
+      .events = {{Room("a"), "1"}, {Room("a"), "2"}, {Room("a"), "3"}}};
+  const std::vector<std::string> answers = Publish({fits, does_not});
+  ASSERT_THAT(answers, SizeIs(2));
+  EXPECT_EQ(answers[0].find("1 at "), 0u) << answers[0];
+  EXPECT_NE(answers[1].find(", 2-3 UNAVAILABLE"), std::string::npos)
+      << answers[1];
+  EXPECT_THAT(Kept("a"), ElementsAre("1"));
+  EXPECT_THAT(appended_, SizeIs(1));
+}
+
+// One event names a room of megabytes, and thousands point to it: saying why
+// they are refused must cost about nothing.
+TEST_F(ApplierTest, RefusingHugeRoomNamesIsCheap) {
+  std::string packets;
+  proto::Publish message;
+  message.set_first_number(1);
+  AddRoomName(std::string(1 << 20, '\xff'), message.mutable_rooms());
+  EventColumnsWriter writer({.rooms = true}, message.mutable_events());
+  EventView event;
+  event.packet = "x";
+  for (int i = 0; i < 64; ++i) {
+    writer.Add(event);
+    packets += "x";
+  }
+  const auto batch = ParsePublishBatch(NodeNumber(1), ProducerId(1), message,
+                                       SharedBytes(packets))
+                         .value();
+  const auto results = Apply({batch});
+  const auto& commit = std::get<std::shared_ptr<const Commit>>(results[0]);
+  ASSERT_THAT(commit->answers[0].runs, SizeIs(1));
+  const absl::Status& status = commit->answers[0].runs[0].status;
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_LT(status.message().size(), 4096u);
+}
+
+}  // namespace
+}  // namespace roomlog
