@@ -17,7 +17,7 @@ dev_test() {
   say "running the end-to-end tests, with real processes"
   local tap
   tap=$(mktemp)
-  trap 'rm -f "$tap"' EXIT
+  trap "rm -f '$tap'" EXIT # Expanded now: it is local to this function.
   (
     cd test/e2e
     node --test --test-concurrency=2 \
