@@ -522,7 +522,7 @@ TEST_F(BrokerCoreTest, FullJournalStopsTheMessagesAndLosesNothing) {
   EXPECT_FALSE(core_.ready_for_messages());
   core_.EndTurn();
   EXPECT_FALSE(core_.ready_for_messages());
-  // Meanwhile a node goes; its room must not be forgotten to be released.
+  // Nobody can be heard meanwhile, so no lease may end.
   for (int i = 0; i < 60; ++i) {
     clock_.Advance(absl::Milliseconds(250));
     core_.OnTick();
