@@ -193,8 +193,10 @@ absl::Status RocksdbRoomLog::Start() {
 
   // ROOMLOG, wherever it comes from, knows what is to be taken away.
   status = LoadRooms();
-  if (status.ok()) status = LoadHeads(&undo_);
-  if (status.ok()) status = UndoAnswers(&undo_);
+  if (!marker_.void_ranges.empty()) {
+    if (status.ok()) status = UndoPacks();
+    if (status.ok()) status = UndoAnswers();
+  }
   if (!status.ok()) return status;
 
   FoundLog found;
@@ -231,8 +233,13 @@ absl::Status RocksdbRoomLog::Start() {
   epoch_ = life.epoch;
   new_epoch_reason_ = life.new_epoch_reason;
   reserved_through_ = life.reserved_through;
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    reserved_through_ = std::max(reserved_through_, rooms_.at(i).head);
+  if (found.lost_tail || !found.marker.has_value()) {
+    // What was reserved may be lost; what was used is not.
+    for (size_t i = 0; i < rooms_.size(); ++i) {
+      status = LoadHead(&rooms_.at(i));
+      if (!status.ok()) return status;
+      reserved_through_ = std::max(reserved_through_, rooms_.at(i).head);
+    }
   }
   first_offset_ = reserved_through_.Next();
   return BeginLife();
@@ -302,62 +309,55 @@ bool RocksdbRoomLog::IsVoid(Offset offset) const {
                      });
 }
 
-absl::Status RocksdbRoomLog::LoadHeads(rocksdb::WriteBatch* undo) {
-  // In the order in which the packs lie on the disk.
-  std::vector<RoomState*> rooms;
-  rooms.reserve(rooms_.size());
-  for (size_t i = 0; i < rooms_.size(); ++i) rooms.push_back(&rooms_.at(i));
-  std::sort(rooms.begin(), rooms.end(),
-            [](RoomState* a, RoomState* b) { return a->id < b->id; });
+absl::Status RocksdbRoomLog::LoadHead(RoomState* room) {
+  if (room->head_known) return absl::OkStatus();
+  absl::StatusOr<RoomTail> tail = ReadRoomTail(*database_, room->id);
+  if (!tail.ok() && !absl::IsDataLoss(tail.status())) return tail.status();
+  room->head_known = true;
+  if (!tail.ok()) {
+    // Who reads the room is told which file it is.
+    room->head_damaged = true;
+    return absl::OkStatus();
+  }
+  room->head = std::max(room->head, tail->head);
+  room->events_ever = std::max(room->events_ever, tail->events_ever);
+  room->bytes_ever = std::max(room->bytes_ever, tail->bytes_ever);
+  QueueForTrim(room);
+  return absl::OkStatus();
+}
 
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
+absl::Status RocksdbRoomLog::UndoPacks() {
   EventPackReader pack;
-  std::unique_ptr<rocksdb::Iterator> packs;
-  for (RoomState* room : rooms) {
-    if (packs == nullptr) {
-      packs.reset(database_->db().NewIterator(options, database_->events()));
-    }
-    packs->SeekForPrev(ToSlice(PackKey(room->id, kNoUpperBound).view()));
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    const RoomState& room = rooms_.at(i);
+    // What failed was the last to be written: it is at the ends of its rooms.
+    std::unique_ptr<rocksdb::Iterator> packs(database_->db().NewIterator(
+        rocksdb::ReadOptions(), database_->events()));
+    packs->SeekForPrev(ToSlice(PackKey(room.id, kNoUpperBound).view()));
     for (; packs->Valid(); packs->Prev()) {
-      const absl::string_view key = ToView(packs->key());
-      if (key.size() == NumberPairKey::kBytes &&
-          NumberPairKey::Load(key.data()) != room->id.value()) {
-        break;  // Another room's.
+      if (!pack.Read(ToView(packs->key()), ToView(packs->value())).ok() ||
+          pack.room() != room.id || !IsVoid(pack.first())) {
+        break;  // Damage does no harm here: nothing is appended behind it.
       }
-      if (!pack.Read(key, ToView(packs->value())).ok()) {
-        room->head_damaged = true;
-        break;
-      }
-      if (!IsVoid(pack.first())) {
-        room->head = std::max(room->head, pack.last());
-        room->events_ever = std::max(room->events_ever, pack.events_ever());
-        room->bytes_ever = std::max(room->bytes_ever, pack.bytes_ever());
-        break;
-      }
-      MustSucceed(undo->Delete(database_->events(), packs->key()));
+      MustSucceed(undo_.Delete(database_->events(), packs->key()));
       for (const EventView& event : pack.events()) {
         if (event.id.empty()) continue;
-        MustSucceed(undo->Delete(database_->publish_ids(),
-                                 PublishIdKey(room->id, event.id)));
+        MustSucceed(undo_.Delete(database_->publish_ids(),
+                                 PublishIdKey(room.id, event.id)));
       }
     }
-    if (!packs->status().ok()) {
-      // Readers of the room will be told which file it is.
-      room->head_damaged = true;
-      packs.reset();
+    if (!packs->status().ok() && !packs->status().IsCorruption()) {
+      return ToAbslStatus(packs->status(), "reading the ends of rooms");
     }
-    QueueForTrim(room);
   }
   return absl::OkStatus();
 }
 
-absl::Status RocksdbRoomLog::UndoAnswers(rocksdb::WriteBatch* undo) {
-  if (marker_.void_ranges.empty()) return absl::OkStatus();
+absl::Status RocksdbRoomLog::UndoAnswers() {
   return LoadAnswers([&](const ProducerAnswers& answers) {
     for (const AnswerRun& run : answers.runs) {
       if (!IsVoid(run.first_offset)) continue;
-      MustSucceed(undo->Delete(database_->rows(),
+      MustSucceed(undo_.Delete(database_->rows(),
                                AnswersKey(answers.producer, answers.first)));
       return;
     }
@@ -501,7 +501,11 @@ absl::StatusOr<RoomHead> RocksdbRoomLog::FindRoom(const RoomKey& key) {
     last_room_id_ = last_room_id_.Next();
     room = &rooms_.Add(key, last_room_id_);
     room->retention = &options_.retention.For(key);
+    room->head_known = true;
   }
+  if (database_ == nullptr) return stopped_;
+  absl::Status status = LoadHead(room);
+  if (!status.ok()) return status;
   if (room->head_damaged) {
     return absl::DataLossError(absl::StrCat(
         "the last events of room ", key.room(), " in ", key.name_space(),
@@ -555,7 +559,7 @@ absl::Status RocksdbRoomLog::GroupByRoom(LogBatch* batch) {
     NewEvent& event = batch->events[i];
     if (room == nullptr || room->id != event.room) {
       room = rooms_.Find(event.room);
-      if (room == nullptr || room->head_damaged) {
+      if (room == nullptr || !room->head_known || room->head_damaged) {
         return absl::InvalidArgumentError(absl::StrCat(
             "nothing can be appended to room number ", event.room.value()));
       }
@@ -744,6 +748,8 @@ absl::StatusOr<size_t> RocksdbRoomLog::Trim(int64_t now_ms, size_t rooms_max) {
   const auto trim = [&](RoomState* room, size_t* events_left,
                         std::vector<RoomCut>* cuts) -> absl::StatusOr<bool> {
     // Most rooms need no look at the disk.
+    absl::Status known = LoadHead(room);
+    if (!known.ok()) return known;
     const bool may_be_old = room->oldest_ms == RoomState::kTimeUnknown ||
                             room->retention->Outlived(room->oldest_ms, now_ms);
     if (room->head_damaged || room->tail_damaged || room->kept_events() == 0 ||
