@@ -27,6 +27,7 @@ constexpr uint32_t kFormatMinor = 0;
 // Written to find out whether the disk takes anything, whatever it says of its
 // free space: there may be a quota.
 constexpr size_t kProbeBytes = size_t{1} << 20;
+constexpr char kProbeFile[] = "/ROOMLOG.probe";
 
 std::string MachineBootId() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -189,6 +190,10 @@ absl::Status RocksdbRoomLog::Start() {
       LogDatabase::Open(database_options_, /*create=*/is_new);
   if (!database.ok()) return database.status();
   database_ = *std::move(database);
+  options_.file_system
+      ->DeleteFile(absl::StrCat(options_.directory, kProbeFile),
+                   rocksdb::IOOptions(), nullptr)
+      .PermitUncheckedError();  // Most often it is not there.
   if (marker.ok() && marker->has_value()) marker_ = **marker;
 
   // ROOMLOG, wherever it comes from, knows what is to be taken away.
@@ -375,7 +380,8 @@ absl::Status RocksdbRoomLog::CheckSpace() {
       options_.directory, rocksdb::IOOptions(), &free_bytes, nullptr);
   space_ = absl::OkStatus();
   if (!status.ok()) {
-    space_ = ToAbslStatus(status, "asking for free space");
+    space_ = absl::UnavailableError(
+        absl::StrCat("asking for free space: ", status.ToString()));
   } else if (free_bytes < options_.disk_reserve_bytes) {
     space_ = absl::ResourceExhaustedError(
         absl::StrCat(options_.directory, ": ", free_bytes,
@@ -388,7 +394,7 @@ absl::Status RocksdbRoomLog::CheckSpace() {
 absl::Status RocksdbRoomLog::ProbeSpace() {
   rocksdb::FileSystem& files = *options_.file_system;
   const rocksdb::IOOptions io;
-  const std::string path = absl::StrCat(options_.directory, "/ROOMLOG.probe");
+  const std::string path = absl::StrCat(options_.directory, kProbeFile);
   std::unique_ptr<rocksdb::FSWritableFile> file;
   rocksdb::IOStatus status =
       files.NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
@@ -430,6 +436,8 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
       return stopped_;
     }
     database_ = *std::move(database);
+    absl::MutexLock sync_lock(&sync_mutex_);
+    sync_ = absl::OkStatus();
   }
   if (database_->lost_tail()) {
     stopped_ = absl::UnavailableError(
@@ -453,6 +461,14 @@ absl::Status RocksdbRoomLog::WriteBatch(bool sync) {
   if (!absl::IsResourceExhausted(status)) {
     // The contract's word, also for damage that was found while compacting.
     status = absl::UnavailableError(status.message());
+    if (!options_.every_commit_synced) {
+      marker_.unsynced_may_be_lost = true;
+      absl::Status noted = marker_file_.Overwrite(marker_);
+      if (!noted.ok()) {
+        status = absl::UnavailableError(
+            absl::StrCat(status.message(), "; and ", noted.message()));
+      }
+    }
   }
   stopped_ = status;
   retry_at_ = clock_.Steady() + options_.retry_interval;
@@ -711,9 +727,13 @@ void RocksdbRoomLog::NoteFailedAppend(const LogBatch& batch) {
 absl::Status RocksdbRoomLog::Sync() {
   absl::ReaderMutexLock lock(&database_mutex_);
   if (database_ == nullptr) {
-    return absl::UnavailableError("the log is not open");
+    return absl::UnavailableError("the log is being opened anew");
   }
-  return ToAbslStatus(database_->db().SyncWAL(), "syncing the log");
+  absl::MutexLock sync_lock(&sync_mutex_);
+  // What one sync failed to write the next may call written: the operating
+  // system forgets what it could not write. RocksDB stops writing, too.
+  if (sync_.ok()) sync_ = ToAbslStatus(database_->db().SyncWAL(), "syncing");
+  return sync_;
 }
 
 absl::Status RocksdbRoomLog::LoadAnswers(
@@ -773,6 +793,7 @@ absl::StatusOr<size_t> RocksdbRoomLog::Trim(int64_t now_ms, size_t rooms_max) {
   for (; rooms_left > 0 && events_left > 0 && !trim_queue_.empty();
        --rooms_left) {
     RoomState* room = rooms_.Find(trim_queue_.front());
+    assert(room != nullptr);  // Rooms with events are not released.
     absl::StatusOr<bool> done = trim(room, &events_left, &cuts);
     if (!done.ok()) damage.Update(done.status());
     if (done.ok() && !*done) break;  // It goes on with this room.

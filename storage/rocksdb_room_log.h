@@ -164,6 +164,8 @@ class RocksdbRoomLog final : public RoomLog {
   // anew. The storage thread alone changes the pointer.
   mutable absl::Mutex database_mutex_;
   std::unique_ptr<LogDatabase> database_;
+  absl::Mutex sync_mutex_ ABSL_ACQUIRED_AFTER(database_mutex_);
+  absl::Status sync_ ABSL_GUARDED_BY(sync_mutex_);  // The first that failed.
 
   Epoch epoch_;
   Offset first_offset_;

@@ -263,6 +263,24 @@ TEST_P(RocksdbRoomLogTest, ACommitWhoseSyncFoundNoSpaceIsTakenAway) {
   EXPECT_EQ(Told("new"), "3");
 }
 
+TEST_P(RocksdbRoomLogTest, AfterAFailedSyncTheLogEndsItsEpoch) {
+  Open({.every_commit_synced = false});
+  const Epoch epoch = log_->epoch();
+  Say("a", "1", "", Durability::kWritten);
+  place_->SetSyncFails(true);
+  EXPECT_FALSE(log_->Sync().ok());
+  place_->SetSyncFails(false);
+  // The next sync does not hide what the last one may have lost.
+  EXPECT_FALSE(log_->Sync().ok());
+  EXPECT_THAT(Append({{"a", "2"}}, Durability::kWritten),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(Told("a"), "1");
+  Restart();
+  EXPECT_GT(log_->epoch(), epoch);
+  Say("a", "3", "", Durability::kWritten);
+  EXPECT_EQ(Told("a"), "1 3");
+}
+
 TEST_P(RocksdbRoomLogTest, AppendKeepsTheReserveFreeAndTrimDoesNot) {
   Open({.retention = {"*=events:10"}});
   SayMany("a", 100);
