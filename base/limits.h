@@ -19,9 +19,9 @@ inline constexpr size_t kRoomNameBytesMax = 255;
 inline constexpr size_t kPublishIdBytesMax = 128;
 // The name of an event of the room application.
 inline constexpr size_t kEventNameBytesMax = 255;
-// An encoded packet. Socket.IO's maxHttpBufferSize is 1e6 by default; what a
-// client may send must fit, with what the node adds.
-inline constexpr size_t kPacketBytesMax = size_t{1} << 20;
+// An encoded packet. Less than kClientMessageBytesMax, so that who publishes
+// somewhat too much is told `too_large`, rather than cut off by the transport.
+inline constexpr size_t kPacketBytesMax = 900'000;
 // Rooms named by one event. Each gets its own entry in the log.
 inline constexpr size_t kRoomsPerEventMax = 64;
 
@@ -100,6 +100,9 @@ inline constexpr size_t kReadBytesMax = size_t{2} << 20;
 inline constexpr size_t kWaitingReadsMax = 65536;
 // Threads that read history. They mostly wait for disk.
 inline constexpr int kReaderThreads = 2;
+// Live events that a node holds while it reads what it missed before them.
+// Beyond it they are let go, and read from the log as well.
+inline constexpr size_t kHeldBytesMax = size_t{64} << 20;
 // Reads one node may have unanswered; the others wait at the node.
 inline constexpr size_t kUnansweredReadsMax = 1024;
 
@@ -113,7 +116,13 @@ inline constexpr absl::Duration kNodeLease = absl::Seconds(10);
 // A broker silent for this long is greeted anew.
 inline constexpr absl::Duration kBrokerSilenceMax = absl::Seconds(5);
 // How long a greeting waits for its answer before the next.
-inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(500);
+inline constexpr absl::Duration kGreetingInterval = absl::Milliseconds(200);
+
+// ---- Between a node's loop and its link ----
+
+// Things asked of the link's thread, or told by it, that wait for the other.
+// What does not fit waits on the side that asks, within the bounds above.
+inline constexpr size_t kLinkMailboxEntriesMax = 65536;
 
 // ---- A turn: what one loop handles before it looks up again ----
 
@@ -124,6 +133,12 @@ inline constexpr size_t kMessagesPerTurn = 256;
 // Bytes waiting to be written to one client. Past it the queue is dropped and
 // the client is sent on from the log.
 inline constexpr size_t kClientBufferBytesMax = size_t{1} << 20;
+// Bytes waiting for a client whose application does not hold back: answers to
+// what it asks without reading. One more and the connection is closed.
+inline constexpr size_t kClientBufferBytesHardMax = 4 * kClientBufferBytesMax;
+// What a frame in that queue counts beside its bytes, so that a million tiny
+// frames are not taken for nothing: about what one costs in memory.
+inline constexpr size_t kQueuedFrameOverheadBytes = 64;
 // Rooms one client may be in.
 inline constexpr size_t kRoomsPerClientMax = 256;
 // Events a client may ask for when joining, and in one page of history.
@@ -134,12 +149,57 @@ inline constexpr size_t kHistoryPageEventsDefault = 50;
 inline constexpr size_t kClientsMax = 100000;
 // An Engine.IO message from a client: Socket.IO's own default.
 inline constexpr size_t kClientMessageBytesMax = 1'000'000;
-// Requests (joins, publishes, history) one client may have unanswered. One more
-// is answered `limit`.
-inline constexpr size_t kUnansweredRequestsPerClientMax = 1024;
+// Namespaces one client may be in: each is a socket of its own. A CONNECT to
+// one more is refused.
+inline constexpr size_t kNamespacesPerClientMax = 64;
+// The JSON a client sends with a CONNECT, kept as long as the socket: a token
+// fits. A larger one is refused.
+inline constexpr size_t kAuthBytesMax = size_t{64} << 10;
+// How deep a client may nest JSON: half of what simdjson's parser takes, so
+// that whoever wraps it can still be read. Deeper is malformed.
+inline constexpr size_t kJsonDepthMax = 512;
+// Requests (joins, publishes, history) one client may have unanswered: enough
+// for a program that publishes a batch without waiting, an eighth of what its
+// node may queue. One more is answered `limit`.
+inline constexpr size_t kUnansweredRequestsPerClientMax = 16384;
 // Live events held for one socket, or one room, while its past is being read.
 // Past it they are dropped and read from the log instead.
 inline constexpr size_t kHeldEventsMax = 1024;
+// And their bytes: what one client may have queued, so that holding for a room
+// costs no more than one more slow client.
+inline constexpr size_t kHeldFrameBytesMax = kClientBufferBytesMax;
+// Reads of the log under way for one client; its other reads wait. Enough to
+// hide the way to the broker, few enough that one client cannot take a share of
+// kUnansweredReadsMax that others would feel.
+inline constexpr size_t kReadsPerClientMax = 4;
+// An answer to `history`: it ends early, saying that there is more, but always
+// holds one event. Half of what a client may have queued.
+inline constexpr size_t kHistoryAnswerBytesMax = kClientBufferBytesMax / 2;
+
+// ---- HTTP and WebSocket ----
+
+// The head of an HTTP request: as much as Node.js takes. A larger one is
+// answered 431.
+inline constexpr size_t kHttpHeaderBytesMax = size_t{16} << 10;
+// How long a client may take for the head of its first request, and how long a
+// kept-alive connection may wait for its next one. Then it is closed.
+inline constexpr absl::Duration kHttpHeaderTime = absl::Seconds(10);
+inline constexpr absl::Duration kHttpIdleTime = absl::Seconds(30);
+// How long a client may take to accept an answer. Then it is closed.
+inline constexpr absl::Duration kHttpAnswerTime = absl::Seconds(60);
+// Connections that speak HTTP at once: a burst of reconnecting clients on its
+// way to WebSocket. One more is closed at once.
+inline constexpr size_t kHttpConnectionsMax = 16384;
+// How long accepting pauses when the process has no descriptor left.
+inline constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+// How long a closed WebSocket may take to say what is queued and to hear the
+// other side's close. Then its connection is cut.
+inline constexpr absl::Duration kWebSocketCloseTime = absl::Seconds(2);
+// Frames handed to the system in one write: what Asio passes on at most.
+inline constexpr size_t kFramesPerWriteMax = 64;
+// Bytes read from a client at a time, into one buffer for the whole loop. Small
+// enough that one busy client does not hold up the others.
+inline constexpr size_t kReadBufferBytes = size_t{64} << 10;
 
 }  // namespace roomlog
 

@@ -80,7 +80,7 @@ class Mailbox {
         messages_.pop_front();
         ++taken;
       }
-      if (messages_.empty()) doorbell_.Silence();
+      if (messages_.empty() && !closed_) doorbell_.Silence();
     }
     if (taken > 0) not_full_.notify_all();
     return taken;
@@ -89,6 +89,9 @@ class Mailbox {
   // Waits until there is something to take or the mailbox is closed, at most
   // `timeout`.
   void Wait(absl::Duration timeout) { doorbell_.Wait(timeout); }
+
+  // Wakes the taker though nothing was put in.
+  void Ring() { doorbell_.Ring(); }
 
   // From here on nothing is put in; what is in can still be taken.
   void Close() {
@@ -106,7 +109,7 @@ class Mailbox {
     return closed_ && messages_.empty();
   }
 
-  // Readable while there is something to take.
+  // Readable while there is something to take, and once it is closed.
   int fd() const { return doorbell_.fd(); }
 
  private:

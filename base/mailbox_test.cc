@@ -56,6 +56,15 @@ TEST(MailboxTest, ClosingWakesEverybodyAndKeepsWhatIsIn) {
   EXPECT_TRUE(mailbox.Finished());
 }
 
+TEST(MailboxTest, WakesWhoeverWaitsOnceItIsClosed) {
+  Mailbox<int> mailbox(1);
+  mailbox.Close();
+  std::vector<int> got;
+  mailbox.Take(1, &got);  // Another thread's, before this one waits.
+  mailbox.Wait(absl::InfiniteDuration());
+  EXPECT_TRUE(mailbox.Finished());
+}
+
 TEST(MailboxTest, LosesNothingBetweenManyThreads) {
   constexpr int kThreads = 4;
   constexpr int kEach = 10000;

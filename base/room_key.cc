@@ -1,10 +1,9 @@
 #include "base/room_key.h"
 
-#include <simdjson.h>
-
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 namespace roomlog {
 namespace {
@@ -49,10 +48,6 @@ absl::StatusOr<RoomKey> RoomKey::Parse(absl::string_view text) {
         absl::StrCat("a room without its namespace: ", absl::CHexEscape(text)));
   }
   return Make(text.substr(0, separator), text.substr(separator + 1));
-}
-
-bool IsUtf8(absl::string_view bytes) {
-  return simdjson::validate_utf8(bytes.data(), bytes.size());
 }
 
 }  // namespace roomlog

@@ -55,9 +55,6 @@ class RoomKey {
   size_t separator_ = 0;
 };
 
-// Whether `bytes` is well-formed UTF-8 (RFC 3629).
-bool IsUtf8(absl::string_view bytes);
-
 }  // namespace roomlog
 
 #endif  // ROOMLOG_BASE_ROOM_KEY_H_

@@ -496,6 +496,8 @@ absl::Status RocksdbRoomLog::WriteMeta(Offset reserved_through, bool closed) {
 absl::Status RocksdbRoomLog::ReserveThrough(Offset through) {
   if (through <= reserved_through_) return absl::OkStatus();
   absl::Status status = EnsureWriting();
+  // Whoever asks for offsets is told what an Append() would be.
+  if (status.ok()) status = CheckSpace();
   if (status.ok()) status = WriteMeta(through, /*closed=*/false);
   if (!status.ok()) return status;
   LogMarker marker = marker_;

@@ -63,6 +63,7 @@ enum class GapReason {
   kRetention,  // They were too old, too many or too large to be kept.
   kEpoch,      // The log began a new life.
   kLimit,      // More than a replay may hold.
+  kDamage,     // The log cannot prove them whole.
 };
 
 // Hears of the rooms that a node follows. All calls come on the thread that the

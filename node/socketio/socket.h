@@ -4,21 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "node/engineio/shared_frame.h"  // What Send() takes, and MakeFrame().
 
 namespace roomlog {
-
-// A text message as it goes over the wire, made once and shared by everybody it
-// goes to. Immutable, so any thread may hold one.
-class SharedFrame;
-using SharedFramePtr = std::shared_ptr<const SharedFrame>;
-
-// Makes the frame of one Socket.IO text packet, such as `2["hello"]`.
-SharedFramePtr MakeFrame(absl::string_view packet);
 
 // One client in one namespace. Belongs to the loop of its connection: all calls
 // on that thread. The application may keep a pointer until OnDisconnect().
@@ -30,6 +22,8 @@ class Socket {
   virtual const std::string& id() const = 0;
   // As Socket.IO writes it: "/" or "/chat".
   virtual const std::string& name_space() const = 0;
+  // The JSON object that came with the client's CONNECT; `{}` if none did.
+  virtual absl::string_view auth() const = 0;
 
   // Queues a frame. What is queued in one turn of the loop leaves in one system
   // call. Nothing happens once the connection is lost.
@@ -39,9 +33,10 @@ class Socket {
   // JSON array.
   virtual void Acknowledge(uint64_t ack_id, absl::string_view arguments) = 0;
 
-  // Bytes queued for the whole connection and not yet taken by the system. The
-  // application holds back at kClientBufferBytesMax and goes on when
-  // OnDrained() says so; a connection that has four times as much is closed.
+  // Bytes queued for the whole connection and not yet taken by the system, each
+  // frame with kQueuedFrameOverheadBytes on top. The application holds back at
+  // kClientBufferBytesMax and goes on when OnDrained() says so; a connection
+  // that has four times as much is closed.
   virtual size_t queued_bytes() const = 0;
 
   // Ends the client's part in this namespace, as `socket.disconnect()` does.
@@ -52,7 +47,9 @@ class Socket {
 // An event as it came. The views last as long as the call.
 struct IncomingEvent {
   absl::string_view name;
-  // The whole JSON array, name included, as the client sent it; well-formed.
+  // The whole JSON array, name included, as the client sent it; well-formed,
+  // from `[` to `]`. It is what JavaScript takes for JSON: numbers may be
+  // beyond 64 bits and surrogates (as \uXXXX) alone, which simdjson refuses.
   absl::string_view arguments;
   // Set if the client waits for an acknowledgement.
   std::optional<uint64_t> ack_id;

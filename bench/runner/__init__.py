@@ -1,0 +1,1 @@
+"""Puts the programs of bench/ to work: see bench/run."""

@@ -1,0 +1,336 @@
+#include "broker/journal/applier.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "base/limits.h"
+#include "base/room_key.h"
+
+namespace roomlog {
+namespace {
+
+constexpr size_t kRoomsTrimmedAtOnce = 64;
+
+uint64_t EventsIn(const std::vector<JournalEntry>& entries) {
+  uint64_t count = 0;
+  for (const JournalEntry& entry : entries) {
+    if (const auto* batch =
+            std::get_if<std::shared_ptr<const PublishBatch>>(&entry)) {
+      count += (*batch)->events.size();
+    }
+  }
+  return count;
+}
+
+// Adds `run` to `runs`, as part of the last one if it simply goes on.
+void AddRun(PublishedRun run, std::vector<PublishedRun>* runs) {
+  if (!runs->empty()) {
+    PublishedRun& last = runs->back();
+    const bool goes_on =
+        !last.duplicate && !run.duplicate && last.status.ok() &&
+        run.status.ok() &&
+        last.first_offset.value() + last.count == run.first_offset.value();
+    if (goes_on || (!run.status.ok() && run.status == last.status)) {
+      last.count += run.count;
+      return;
+    }
+  }
+  runs->push_back(std::move(run));
+}
+
+}  // namespace
+
+struct Applier::Pending {
+  LogBatch log;
+  Commit commit;
+  // For each of commit.answers: where its runs begin that are not repeated.
+  std::vector<size_t> new_runs_begin;
+  // The publish ids that this commit brings, by room.
+  absl::flat_hash_map<std::pair<RoomId, absl::string_view>, Offset> ids;
+  // The producers in this commit, with the last number it takes of each.
+  absl::flat_hash_map<ProducerId, PublishNumber> through;
+  // Rooms that have no events yet; their numbers are dropped if it fails.
+  std::vector<RoomId> new_rooms;
+};
+
+Applier::Applier(RoomLog& log, Durability durability)
+    : log_(log),
+      durability_(durability),
+      next_offset_(log.first_offset()),
+      reserved_through_(Offset(log.first_offset().value() - 1)) {
+  assert(log.first_offset() > Offset());
+}
+
+absl::Status Applier::Open() {
+  return log_.LoadAnswers(
+      [this](ProducerAnswers answers) { producers_.Load(std::move(answers)); });
+}
+
+void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
+                    std::vector<JournalResult>* results) {
+  last_time_ms_ = std::max(last_time_ms_, now_ms);
+  const uint64_t events = EventsIn(entries);
+  if (events > 0) {
+    // A failure shows again, with its reason, when the commit is written.
+    NotePublishing(ReserveOffsets(events), results);
+  }
+  Pending pending;
+  for (const JournalEntry& entry : entries) {
+    const auto* batch =
+        std::get_if<std::shared_ptr<const PublishBatch>>(&entry);
+    if (batch == nullptr) continue;
+    const auto taken = pending.through.find((*batch)->producer);
+    if (taken != pending.through.end() &&
+        (*batch)->first_number <= taken->second) {
+      // Part of it is in this very commit: write that, then repeat its answers.
+      Write(&pending, results);
+      pending = Pending();
+    }
+    Take(*batch, &pending);
+  }
+  Write(&pending, results);
+  // Whoever asks for a head hears it after every event that it covers, so the
+  // order of the questions among the publishes does not matter.
+  for (const JournalEntry& entry : entries) {
+    if (const auto* inquiry = std::get_if<RoomInquiry>(&entry)) {
+      results->push_back(Answer(*inquiry));
+    } else if (const auto* release = std::get_if<RoomRelease>(&entry)) {
+      Release(*release);
+    }
+  }
+}
+
+absl::StatusOr<RoomHead> Applier::FindRoom(absl::string_view name) {
+  absl::StatusOr<RoomKey> key = RoomKey::Parse(name);
+  if (!key.ok()) return key.status();
+  absl::StatusOr<RoomHead> head = log_.FindRoom(*key);
+  if (absl::IsResourceExhausted(head.status())) {
+    // Not to be confused with a full disk, which passes.
+    return absl::OutOfRangeError(head.status().message());
+  }
+  return head;
+}
+
+absl::Status Applier::ReserveOffsets(uint64_t count) {
+  const uint64_t needed = next_offset_.value() - 1 + count;
+  if (needed <= reserved_through_.value()) return absl::OkStatus();
+  const Offset through(needed + kOffsetsPerReservation);
+  absl::Status status = log_.ReserveThrough(through);
+  if (status.ok()) reserved_through_ = through;
+  return status;
+}
+
+void Applier::Take(const std::shared_ptr<const PublishBatch>& batch,
+                   Pending* pending) {
+  const ProducerId producer = batch->producer;
+  producers_.Settle(producer, batch->answered_through, &forgotten_answers_);
+  const auto taken = pending->through.find(producer);
+  const PublishNumber through = taken == pending->through.end()
+                                    ? producers_.Through(producer)
+                                    : taken->second;
+  BatchAnswer answer;
+  answer.node = batch->node;
+  answer.events = static_cast<uint32_t>(batch->events.size());
+  answer.bytes = batch->packets.size();
+  if (batch->first_number > through.Next()) {
+    answer.expected = through.Next();
+    pending->commit.answers.push_back(std::move(answer));
+    pending->new_runs_begin.push_back(0);
+    return;
+  }
+  const uint64_t count = batch->events.size();
+  const uint64_t repeated =
+      std::min(count, through.Next().value() - batch->first_number.value());
+  if (repeated > 0) {
+    producers_.Repeat(producer, batch->first_number,
+                      static_cast<uint32_t>(repeated), &answer.runs);
+  }
+  pending->new_runs_begin.push_back(answer.runs.size());
+  if (repeated < count) {
+    const size_t new_runs_begin = answer.runs.size();
+    std::vector<PublishedRun> runs;
+    for (size_t i = repeated; i < count; ++i) {
+      AddRun(TakeEvent(*batch, i, pending), &runs);
+    }
+    answer.runs.insert(answer.runs.begin() + new_runs_begin, runs.begin(),
+                       runs.end());
+    pending->through[producer] =
+        PublishNumber(batch->first_number.value() + count - 1);
+    pending->commit.batches.push_back(batch);
+  }
+  pending->commit.answers.push_back(std::move(answer));
+}
+
+PublishedRun Applier::TakeEvent(const PublishBatch& batch, size_t index,
+                                Pending* pending) {
+  const EventView& event = batch.events[index];
+  PublishedRun run;
+  run.first_number = PublishNumber(batch.first_number.value() + index);
+  run.count = 1;
+  const absl::StatusOr<RoomHead> room = FindRoom(batch.rooms[event.room]);
+  if (!room.ok()) {
+    run.status = room.status();
+    return run;
+  }
+  if (room->head == Offset() && room->trimmed_through == Offset()) {
+    pending->new_rooms.push_back(room->id);
+  }
+  if (!event.id.empty()) {
+    std::optional<Offset> first;
+    const auto key = std::make_pair(room->id, event.id);
+    if (const auto it = pending->ids.find(key); it != pending->ids.end()) {
+      first = it->second;
+    } else {
+      absl::StatusOr<std::optional<Offset>> found =
+          log_.FindPublishId(room->id, event.id);
+      if (!found.ok()) {
+        run.status = found.status();
+        return run;
+      }
+      first = *found;
+    }
+    if (first.has_value()) {
+      run.first_offset = *first;
+      run.duplicate = true;
+      return run;
+    }
+    pending->ids.emplace(key, next_offset_);
+  }
+  run.first_offset = next_offset_;
+  NewEvent appended;
+  appended.room = room->id;
+  appended.offset = next_offset_;
+  appended.flags = event.flags;
+  appended.id = event.id;
+  appended.packet = event.packet;
+  pending->log.events.push_back(appended);
+  next_offset_ = next_offset_.Next();
+  return run;
+}
+
+void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
+  if (pending->commit.answers.empty()) return;
+  LogBatch& log = pending->log;
+  Commit& commit = pending->commit;
+  log.time_ms = last_time_ms_;
+
+  // What is remembered for each producer: the new runs of its batches, which
+  // follow one another.
+  absl::flat_hash_map<ProducerId, size_t> row_of;
+  size_t batch_index = 0;
+  for (size_t i = 0; i < commit.answers.size(); ++i) {
+    const BatchAnswer& answer = commit.answers[i];
+    if (answer.runs.size() == pending->new_runs_begin[i]) continue;
+    const ProducerId producer = commit.batches[batch_index++]->producer;
+    const auto [it, added] = row_of.try_emplace(producer, log.answers.size());
+    if (added) {
+      log.answers.push_back(
+          {producer,
+           answer.runs[pending->new_runs_begin[i]].first_number,
+           {},
+           last_time_ms_});
+    }
+    for (size_t r = pending->new_runs_begin[i]; r < answer.runs.size(); ++r) {
+      const PublishedRun& run = answer.runs[r];
+      // One that was refused has no offset: its answer is an error again.
+      log.answers[it->second].runs.push_back(
+          {run.count, run.first_offset, run.duplicate});
+    }
+  }
+
+  absl::Status status = absl::OkStatus();
+  const bool writes = !log.events.empty() || !log.answers.empty();
+  if (writes) {
+    if (next_offset_.value() - 1 > reserved_through_.value()) {
+      status = publishing_;
+    } else {
+      log.forgotten_answers = forgotten_answers_;
+      status = log_.Append(&log, durability_);
+      if (status.ok()) forgotten_answers_.clear();
+    }
+    NotePublishing(status, results);
+  }
+  for (ProducerAnswers& answers : log.answers) {
+    producers_.Add(std::move(answers), status);
+  }
+  if (status.ok()) {
+    commit.time_ms = log.time_ms;
+    commit.events = std::move(log.events);
+  } else {
+    for (size_t i = 0; i < commit.answers.size(); ++i) {
+      std::vector<PublishedRun>& runs = commit.answers[i].runs;
+      for (size_t r = pending->new_runs_begin[i]; r < runs.size(); ++r) {
+        runs[r].duplicate = false;
+        runs[r].first_offset = Offset();
+        runs[r].status = status;
+      }
+    }
+    for (const RoomId room : pending->new_rooms) {
+      if (!inquiries_.contains(room)) log_.Release(room);
+    }
+    commit.batches.clear();
+  }
+  results->push_back(std::make_shared<const Commit>(std::move(commit)));
+}
+
+RoomsFound Applier::Answer(const RoomInquiry& inquiry) {
+  RoomsFound found;
+  found.node = inquiry.node;
+  found.rooms.reserve(inquiry.rooms.size());
+  for (size_t i = 0; i < inquiry.rooms.size(); ++i) {
+    RoomsFound::Room room;
+    room.handle = inquiry.handles[i];
+    absl::StatusOr<RoomHead> head = FindRoom(inquiry.rooms[i]);
+    if (head.ok()) {
+      room.head = *head;
+      ++inquiries_[head->id];
+    } else {
+      room.status = head.status();
+    }
+    found.rooms.push_back(std::move(room));
+  }
+  return found;
+}
+
+void Applier::Release(const RoomRelease& release) {
+  for (const RoomId room : release.rooms) {
+    const auto it = inquiries_.find(room);
+    if (it == inquiries_.end()) continue;
+    if (--it->second > 0) continue;
+    inquiries_.erase(it);
+    log_.Release(room);
+  }
+}
+
+void Applier::NotePublishing(const absl::Status& status,
+                             std::vector<JournalResult>* results) {
+  if (status == publishing_) return;
+  publishing_ = status;
+  results->push_back(PublishingState{status});
+}
+
+void Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
+  last_time_ms_ = std::max(last_time_ms_, now_ms);
+  if (!publishing_.ok()) {
+    const Offset through(reserved_through_.value() + kOffsetsPerReservation);
+    absl::Status status = log_.ReserveThrough(through);
+    if (status.ok()) reserved_through_ = through;
+    NotePublishing(status, results);
+  }
+  if (!publishing_.ok()) return;
+  const absl::Status trimmed =
+      log_.Trim(last_time_ms_, kRoomsTrimmedAtOnce).status();
+  // Damage in old events is no reason not to take new ones: whoever reads them
+  // is told.
+  if (!trimmed.ok() && !absl::IsDataLoss(trimmed)) {
+    NotePublishing(trimmed, results);
+  }
+  producers_.Expire(last_time_ms_ - absl::ToInt64Milliseconds(kProducerMemory),
+                    &forgotten_answers_);
+}
+
+}  // namespace roomlog

@@ -1,0 +1,70 @@
+// Decides what becomes of journal entries, and has the log keep it.
+#ifndef ROOMLOG_BROKER_JOURNAL_APPLIER_H_
+#define ROOMLOG_BROKER_JOURNAL_APPLIER_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "base/ids.h"
+#include "broker/journal/journal.h"
+#include "broker/journal/producers.h"
+#include "storage/room_log.h"
+
+namespace roomlog {
+
+// The apply step: numbers events, recognises what was published before, appends
+// the rest. What it does follows from the entries, the time it is given and the
+// log alone, so that every copy of the log does the same. The storage thread
+// owns it.
+class Applier {
+ public:
+  // Borrows `log`, which nobody else may write to.
+  Applier(RoomLog& log, Durability durability);
+
+  // Recovers what the log remembers. Comes first.
+  absl::Status Open();
+
+  // Applies all `entries` as one commit and adds what came of it to `results`,
+  // in order. `now_ms` is the time of day.
+  void Apply(std::vector<JournalEntry> entries, int64_t now_ms,
+             std::vector<JournalResult>* results);
+
+  // Lets go of what retention and memory need not keep, and finds out whether a
+  // log that refused to write does again; a bounded piece of work for when
+  // there is time.
+  void TidyUp(int64_t now_ms, std::vector<JournalResult>* results);
+
+ private:
+  struct Pending;  // What a commit gathers before it is written.
+
+  absl::StatusOr<RoomHead> FindRoom(absl::string_view name);
+  absl::Status ReserveOffsets(uint64_t count);
+  void Take(const std::shared_ptr<const PublishBatch>& batch, Pending* pending);
+  PublishedRun TakeEvent(const PublishBatch& batch, size_t index,
+                         Pending* pending);
+  void Write(Pending* pending, std::vector<JournalResult>* results);
+  RoomsFound Answer(const RoomInquiry& inquiry);
+  void Release(const RoomRelease& release);
+  void NotePublishing(const absl::Status& status,
+                      std::vector<JournalResult>* results);
+
+  RoomLog& log_;
+  const Durability durability_;
+  Offset next_offset_;
+  Offset reserved_through_;
+  int64_t last_time_ms_ = 0;
+  absl::Status publishing_;
+  Producers producers_;
+  std::vector<std::pair<ProducerId, PublishNumber>> forgotten_answers_;
+  // How many inquiries hold each room's number.
+  absl::flat_hash_map<RoomId, uint32_t> inquiries_;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_BROKER_JOURNAL_APPLIER_H_

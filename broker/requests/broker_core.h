@@ -1,0 +1,144 @@
+// The broker's deciding part: what it does with what nodes say.
+#ifndef ROOMLOG_BROKER_REQUESTS_BROKER_CORE_H_
+#define ROOMLOG_BROKER_REQUESTS_BROKER_CORE_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/limits.h"
+#include "base/transport.h"
+#include "broker/fanout/fanout.h"
+#include "broker/journal/journal.h"
+#include "broker/requests/history_reads.h"
+#include "proto/backplane.pb.h"
+
+namespace roomlog {
+
+// What a broker may be told to do otherwise; the tests make it small.
+struct BrokerLimits {
+  size_t recent_commit_bytes_max = kRecentCommitBytesMax;
+  size_t nodes_max = kNodesMax;
+  size_t rooms_per_node_max = kRoomsPerNodeMax;
+  absl::Duration node_lease = kNodeLease;
+};
+
+// Greets nodes, hands their publishes to the journal, tells them what became of
+// those, and sends them the events of the rooms they hold. It takes messages,
+// results and ticks, and gives messages: no socket, disk, thread or wall clock,
+// so the simulator can run it. The I/O thread owns it.
+class BrokerCore final : private DeliverySink {
+ public:
+  // Says what an operator should know, a line at a time.
+  using Log = absl::AnyInvocable<void(absl::string_view line)>;
+
+  // Borrows all but `log`. `epoch` is the life of the log behind `journal`.
+  BrokerCore(Epoch epoch, BrokerLimits limits, const Clock& clock,
+             Journal& journal, HistoryReads& reads, Transport& transport,
+             Log log);
+
+  // A message came from `peer`. Call it only while ready_for_messages().
+  void OnMessage(absl::string_view peer, IncomingMessage message);
+  // False while the journal is full: then messages must wait where they are.
+  bool ready_for_messages() const { return !waiting_entry_.has_value(); }
+
+  void OnJournalResult(JournalResult result);
+  void OnReadDone(HistoryReadDone done);
+  // Call it after each turn: sends what the turn has brought together.
+  void EndTurn();
+  // Call it at least every kHeartbeatInterval: leases and heartbeats.
+  void OnTick();
+
+  size_t node_count() const { return nodes_by_number_.size(); }
+  // Why nothing can be published; OK if it can.
+  const absl::Status& publishing() const { return publishing_; }
+
+ private:
+  struct Node {
+    NodeNumber number;
+    std::string peer;
+    std::string name;
+    uint64_t session = 0;
+    uint64_t received = 0;  // Sequence numbers of the last message from it,
+    uint64_t sent = 0;      // and of the last one to it.
+    ProducerId producer;
+    absl::Duration last_heard;
+    absl::Duration last_sent;
+    size_t unanswered_publishes = 0;
+    size_t unanswered_bytes = 0;
+    // Subscriptions asked for and not yet found by the journal; true if they
+    // were given up meanwhile.
+    absl::flat_hash_map<RoomHandle, bool> inquired;
+    // Reads at the readers, and those that wait for credit.
+    size_t reading = 0;
+    std::deque<HistoryRead> waiting_reads;
+    proto::Published answers;  // Sent at the end of the turn.
+  };
+
+  // DeliverySink:
+  size_t Deliver(NodeNumber node, proto::EventColumns events,
+                 std::string packets) override;
+  void TellLagging(NodeNumber node) override;
+
+  void OnHello(absl::string_view peer, uint64_t session,
+               const proto::Hello& hello);
+  void OnPublish(Node& node, proto::Publish publish, SharedBytes packets);
+  void OnSubscribe(Node& node, const proto::Subscribe& subscribe);
+  void OnUnsubscribe(Node& node, const proto::Unsubscribe& unsubscribe);
+  void OnRead(Node& node, const proto::Read& read);
+  void OnCommit(const std::shared_ptr<const Commit>& commit);
+  void OnRoomsFound(const RoomsFound& found);
+  void OnPublishingState(const PublishingState& state);
+
+  // Ends the greeting of a node. `why` is for the operator.
+  void RemoveNode(NodeNumber number, absl::string_view why);
+  // Tells the node that it broke the protocol, and removes it.
+  void Expel(Node& node, const absl::Status& why);
+  void Submit(JournalEntry entry);
+  void ReleaseRooms(std::vector<RoomId> rooms);
+  void SendHeartbeat(Node& node);
+  void StartReads(Node& node);
+  void AnswerRead(Node& node, uint64_t request,
+                  const absl::StatusOr<ReadPage>& page);
+  // Sends the next message of the node's session; returns its bytes.
+  size_t SendTo(Node& node, proto::BrokerMessage message,
+                std::string payload = {});
+  size_t Send(absl::string_view peer, const proto::BrokerMessage& message,
+              std::string payload);
+  void TellUnknown(absl::string_view peer, uint64_t session);
+  void Refuse(absl::string_view peer, uint64_t session, proto::ErrorCode code,
+              absl::string_view message);
+  Node* FindNode(NodeNumber number);
+
+  const Epoch epoch_;
+  const BrokerLimits limits_;
+  const Clock& clock_;
+  Journal& journal_;
+  HistoryReads& reads_;
+  Transport& transport_;
+  Log log_;
+  Fanout fanout_;
+  absl::Status publishing_;
+  absl::Duration last_tick_;
+  NodeNumber last_number_;
+  absl::flat_hash_map<NodeNumber, std::unique_ptr<Node>> nodes_by_number_;
+  absl::flat_hash_map<std::string, Node*> nodes_by_peer_;
+  // The entry that the full journal did not take, and releases, which must not
+  // be lost and stop nobody.
+  std::optional<JournalEntry> waiting_entry_;
+  std::vector<RoomId> waiting_releases_;
+  std::vector<NodeNumber> nodes_with_answers_;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_BROKER_REQUESTS_BROKER_CORE_H_

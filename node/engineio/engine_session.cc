@@ -1,0 +1,109 @@
+#include "node/engineio/engine_session.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace roomlog {
+
+EngineSession::EngineSession(std::string id, const EngineTimes& times,
+                             size_t message_bytes_max,
+                             EngineTransport& transport, absl::Duration now)
+    : id_(std::move(id)),
+      times_(times),
+      message_bytes_max_(message_bytes_max),
+      transport_(transport),
+      heartbeat_deadline_(now + times.ping_interval) {}
+
+void EngineSession::Open(EngineHandler& handler) {
+  assert(handler_ == nullptr);
+  handler_ = &handler;
+  transport_.Send(MakeEngineFrame(
+      '0',
+      absl::StrCat(R"({"sid":")", id_, R"(","upgrades":[],"pingInterval":)",
+                   absl::ToInt64Milliseconds(times_.ping_interval),
+                   R"(,"pingTimeout":)",
+                   absl::ToInt64Milliseconds(times_.ping_timeout),
+                   R"(,"maxPayload":)", message_bytes_max_, "}")));
+}
+
+void EngineSession::OnText(absl::string_view packet, absl::Duration now) {
+  if (!is_open()) return;
+  switch (packet.empty() ? '\0' : packet[0]) {
+    case '4':
+      handler_->OnText(packet.substr(1));
+      return;
+    case '3':
+      if (!awaits_pong_) return;
+      awaits_pong_ = false;
+      heartbeat_deadline_ = now + times_.ping_interval;
+      return;
+    case '1':
+      Close("transport close");
+      return;
+    case '2':  // In this version of the protocol only the server pings.
+      Close("transport error");
+      return;
+    case '0':
+    case '5':
+    case '6':  // Mean nothing outside a handshake or upgrade.
+      return;
+    default:
+      Close("parse error");
+      return;
+  }
+}
+
+void EngineSession::OnBinary(absl::string_view message) {
+  if (is_open()) handler_->OnBinary(message);
+}
+
+void EngineSession::OnTransportClosed(absl::string_view reason) {
+  if (!is_open()) return;
+  close_reason_ = reason;
+  transport_.WantTurn();
+}
+
+void EngineSession::OnDrained() {
+  if (is_open()) handler_->OnDrained();
+}
+
+void EngineSession::OnTurn() {
+  if (close_is_told_) return;
+  handler_->OnTurn();
+  if (is_open()) return;
+  close_is_told_ = true;
+  handler_->OnClose(close_reason_);
+}
+
+void EngineSession::OnTick(absl::Duration now) {
+  if (is_open()) handler_->OnTick(now);
+  if (!is_open() || now < heartbeat_deadline_) return;
+  if (awaits_pong_) {
+    Close("ping timeout");
+    return;
+  }
+  awaits_pong_ = true;
+  heartbeat_deadline_ = now + times_.ping_timeout;
+  transport_.Send(MakeEngineFrame('2', ""));
+}
+
+absl::Duration EngineSession::deadline() const {
+  if (!is_open()) return absl::InfiniteDuration();
+  return std::min(heartbeat_deadline_, handler_->deadline());
+}
+
+void EngineSession::Send(SharedFramePtr frame) {
+  if (is_open()) transport_.Send(std::move(frame));
+}
+
+void EngineSession::Close(absl::string_view reason) {
+  if (!is_open()) return;
+  close_reason_ = reason;
+  transport_.Close();
+  transport_.WantTurn();
+}
+
+}  // namespace roomlog

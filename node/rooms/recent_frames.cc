@@ -1,0 +1,35 @@
+#include "node/rooms/recent_frames.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace roomlog {
+
+void RecentFrames::Reset(Offset floor) {
+  held_.clear();
+  bytes_ = 0;
+  floor_ = floor;
+}
+
+void RecentFrames::Add(Offset offset, SharedFramePtr frame, size_t bytes) {
+  held_.push_back({offset, std::move(frame), bytes});
+  bytes_ += bytes;
+  while (held_.size() > kHeldEventsMax || bytes_ > kHeldFrameBytesMax) {
+    floor_ = held_.front().offset;
+    bytes_ -= held_.front().bytes;
+    held_.pop_front();
+  }
+}
+
+void RecentFrames::ForEachAfter(
+    Offset after,
+    absl::FunctionRef<bool(Offset, const SharedFramePtr&)> send) const {
+  auto held = std::upper_bound(
+      held_.begin(), held_.end(), after,
+      [](Offset offset, const Held& held) { return offset < held.offset; });
+  while (held != held_.end() && send(held->offset, held->frame)) ++held;
+}
+
+}  // namespace roomlog

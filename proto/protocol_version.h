@@ -1,0 +1,16 @@
+// The version of what node and broker say to each other.
+#ifndef ROOMLOG_PROTO_PROTOCOL_VERSION_H_
+#define ROOMLOG_PROTO_PROTOCOL_VERSION_H_
+
+#include <cstdint>
+
+namespace roomlog {
+
+// Raised when an older peer would misunderstand; such peers are refused.
+inline constexpr uint32_t kProtocolMajor = 1;
+// Raised when something is added that an older peer may ignore.
+inline constexpr uint32_t kProtocolMinor = 0;
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_PROTO_PROTOCOL_VERSION_H_

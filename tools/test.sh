@@ -1,0 +1,34 @@
+# ./dev test: builds everything, runs every test and counts them.
+
+dev_test() {
+  (($# == 0)) || die "test takes no arguments"
+  need_packages build test
+  need_node
+  tools/npm-ci test/e2e
+  tools/npm-ci examples/chat
+
+  say "building everything"
+  bazel build //...
+
+  say "running the C++ tests"
+  local cpp=0 e2e=0
+  bazel test --keep_going //... || cpp=$?
+
+  say "running the end-to-end tests, with real processes"
+  local tap
+  tap=$(mktemp)
+  trap 'rm -f "$tap"' EXIT
+  (
+    cd test/e2e
+    node --test --test-concurrency=2 \
+      --test-reporter=spec --test-reporter-destination=stdout \
+      --test-reporter=tap --test-reporter-destination="$tap" \
+      ./*.test.mjs
+  ) || e2e=$?
+
+  local -a reports
+  mapfile -t reports < <(
+    bazel query 'tests(//...)' 2>/dev/null | sed 's|^//|bazel-testlogs/|; s|:|/|; s|$|/test.xml|'
+  )
+  node tools/count_tests.mjs --cpp-status="$cpp" --e2e-status="$e2e" --tap="$tap" "${reports[@]}"
+}
