@@ -284,16 +284,16 @@ TEST_P(RocksdbRoomLogTest, AfterAFailedSyncTheLogEndsItsEpoch) {
 TEST_P(RocksdbRoomLogTest, AppendKeepsTheReserveFreeAndTrimDoesNot) {
   Open({.retention = {"*=events:10"}});
   SayMany("a", 100);
-  log_.reset();
-  RocksdbRoomLogOptions options = place().OptionsFor(settings_);
-  options.disk_reserve_bytes = uint64_t{1} << 60;
-  log_ = RocksdbRoomLog::Open(options).value();
-  next_ = log_->first_offset();
-  ASSERT_THAT(log_->ReserveThrough(next_), IsOk());
+  const uint64_t reserve = RocksdbRoomLogOptions().disk_reserve_bytes;
+  place().disk().SetFreeBytes(reserve - 1);
   const absl::Status status = Append({{"a", "one too many"}});
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_THAT(std::string(status.message()), HasSubstr("reserve"));
+  EXPECT_THAT(log_->ReserveThrough(Offset(next_.value() + 1'000'000)),
+              StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(TrimAll(), 90u);
+  place().disk().SetFreeBytes(reserve);
+  Say("a", "fits");
 }
 
 TEST_P(RocksdbRoomLogTest, AFlippedBitInAFileIsToldAndTheOthersAreRead) {
