@@ -91,8 +91,8 @@ struct ReadPage {
   std::vector<SharedBytes> bytes;
   // Everything of the room up to here is gone, by retention as of `now_ms`. If
   // more is gone that matches the query, this tells of it; what else is expired
-  // but not trimmed yet it may leave out. So a reader that has all up to `after`
-  // lacks events if, and only if, this is beyond `after`.
+  // but not trimmed yet it may leave out. So a reader that has all up to
+  // `after` lacks events if, and only if, this is beyond `after`.
   Offset trimmed_through;
   Offset head;        // The room's last event as this read saw it.
   bool more = false;  // More events match than the page holds.

@@ -14,7 +14,8 @@ using ::google::protobuf::io::CodedOutputStream;
 
 void EventPackWriter::Begin(Offset previous, uint64_t events_ever,
                             uint64_t bytes_ever) {
-  pack_.Clear();
+  // Not pack_.Clear(), which would give the memory of the columns back.
+  pack_.mutable_events()->Clear();
   pack_.set_previous_offset(previous.value());
   // The columns say nothing of previous offsets: each follows the one before.
   columns_.emplace(ColumnChoice{.offsets = true}, pack_.mutable_events());

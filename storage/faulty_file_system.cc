@@ -175,10 +175,14 @@ void FaultyFileSystem::LoseUnsynced(int kept_eighths) {
   new_names_.clear();
 }
 
-void FaultyFileSystem::SetFull(bool full, bool claims_space) {
+void FaultyFileSystem::SetFull(bool full) {
   absl::MutexLock lock(&mutex_);
   full_ = full;
-  claims_space_ = claims_space;
+}
+
+void FaultyFileSystem::SetFreeBytes(uint64_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  free_bytes_ = bytes;
 }
 
 void FaultyFileSystem::SetSyncFails(bool fails, bool for_space) {
@@ -322,7 +326,7 @@ IOStatus FaultyFileSystem::Truncate(const std::string& path, size_t size,
 IOStatus FaultyFileSystem::GetFreeSpace(const std::string&, const IOOptions&,
                                         uint64_t* free_bytes, IODebugContext*) {
   absl::MutexLock lock(&mutex_);
-  *free_bytes = full_ && !claims_space_ ? 0 : uint64_t{1} << 50;
+  *free_bytes = free_bytes_;
   return IOStatus::OK();
 }
 

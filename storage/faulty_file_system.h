@@ -39,9 +39,11 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   // end of each file. Nobody may have a file open.
   void LoseUnsynced(int kept_eighths = 0) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Every write fails half-way: the disk is full. With `claims_space` it says
-  // that it is not, as it does when there is a quota.
-  void SetFull(bool full, bool claims_space = true) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Every write fails half-way: the disk is full, whatever it says of its free
+  // space, as it does where there is a quota.
+  void SetFull(bool full) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What it says of its free space.
+  void SetFreeBytes(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   // Every sync fails: with `for_space` because the disk turned out to be full,
   // as it does where space is given out late.
   void SetSyncFails(bool fails, bool for_space = false)
@@ -102,7 +104,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   bool killed_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<int64_t> operations_left_ ABSL_GUARDED_BY(mutex_);
   bool full_ ABSL_GUARDED_BY(mutex_) = false;
-  bool claims_space_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t free_bytes_ ABSL_GUARDED_BY(mutex_) = uint64_t{1} << 50;
   bool sync_fails_ ABSL_GUARDED_BY(mutex_) = false;
   bool sync_fails_for_space_ ABSL_GUARDED_BY(mutex_) = false;
 };

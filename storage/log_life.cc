@@ -21,6 +21,9 @@ std::string ReasonForNewEpoch(const FoundLog& found) {
     return "the database is older than the file ROOMLOG";
   }
   if (found.lost_tail) return "the write-ahead log is damaged: its end is lost";
+  if (found.marker->unsynced_may_be_lost) {
+    return "the disk failed before the last events were synced";
+  }
   if (!meta.closed() && !meta.every_commit_synced() &&
       meta.boot_id() != found.boot_id) {
     return "the machine crashed before the last events were synced";

@@ -65,6 +65,9 @@ TEST(DecideLifeTest, GoesOnUnlessSomethingMayBeLost) {
        [](FoundLog& found) { found.marker->epoch = Epoch(1001); }, "older"},
       {"the database has reserved more",
        [](FoundLog& found) { found.meta->set_reserved_through(501); }, ""},
+      {"the disk failed",
+       [](FoundLog& found) { found.marker->unsynced_may_be_lost = true; },
+       "disk failed"},
       {"the write-ahead log lost its tail",
        [](FoundLog& found) { found.lost_tail = true; }, "write-ahead"},
   };

@@ -47,6 +47,7 @@ std::string LogMarker::Format() const {
     absl::StrAppend(&text, "void ", range.first.value(), " ",
                     range.last.value(), "\n");
   }
+  if (unsynced_may_be_lost) absl::StrAppend(&text, "unsure\n");
   absl::StrAppend(&text, "sum ", Checksum(text), "\n");
   text.resize(kBytes, '\n');
   return text;
@@ -69,6 +70,8 @@ absl::StatusOr<LogMarker> LogMarker::Parse(absl::string_view text) {
     std::vector<uint64_t> numbers;
     if (line == kTitle) {
       titled = true;
+    } else if (line == "unsure") {
+      marker.unsynced_may_be_lost = true;
     } else if (!ParseNumbers(absl::MakeSpan(words).subspan(1), &numbers)) {
       return damaged;
     } else if (words[0] == "epoch" && numbers.size() == 1) {

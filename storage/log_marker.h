@@ -40,6 +40,9 @@ struct LogMarker {
   Epoch epoch;
   Offset reserved_through;
   std::vector<VoidRange> void_ranges;
+  // The disk failed while there were events that somebody had seen and that
+  // were not synced. They may be lost although the machine did not crash.
+  bool unsynced_may_be_lost = false;
 
   // Readable text, padded to kBytes, with its checksum.
   std::string Format() const;

@@ -22,6 +22,7 @@ TEST(LogMarkerTest, ComesBackAsItWas) {
   largest.reserved_through = Offset(kHighest);
   largest.void_ranges.assign(LogMarker::kVoidRangesMax,
                              {Offset(kHighest), Offset(kHighest)});
+  largest.unsynced_may_be_lost = true;
   for (const LogMarker& marker : {empty, one, largest}) {
     const std::string text = marker.Format();
     EXPECT_EQ(text.size(), LogMarker::kBytes);

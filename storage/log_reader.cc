@@ -212,6 +212,20 @@ absl::StatusOr<ReadPage> ReadRoomPage(const LogDatabase& database,
   return page;
 }
 
+absl::StatusOr<RoomTail> ReadRoomTail(const LogDatabase& database,
+                                      RoomId room) {
+  PackCursor cursor(database, room, nullptr);
+  cursor.SeekToLast();
+  RoomTail tail;
+  if (cursor.Read()) {
+    tail.head = cursor.pack().last();
+    tail.events_ever = cursor.pack().events_ever();
+    tail.bytes_ever = cursor.pack().bytes_ever();
+  }
+  if (!cursor.status().ok()) return cursor.status();
+  return tail;
+}
+
 absl::StatusOr<bool> HasEventWithId(const LogDatabase& database, RoomId room,
                                     Offset offset, absl::string_view id) {
   PackCursor cursor(database, room, nullptr);

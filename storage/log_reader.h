@@ -22,6 +22,14 @@ absl::StatusOr<ReadPage> ReadRoomPage(const LogDatabase& database,
                                       const Retention& retention,
                                       const ReadQuery& query);
 
+// Where a room stands by its last pack; all 0 if it has none.
+struct RoomTail {
+  Offset head;
+  uint64_t events_ever = 0;
+  uint64_t bytes_ever = 0;
+};
+absl::StatusOr<RoomTail> ReadRoomTail(const LogDatabase& database, RoomId room);
+
 // Whether the room has an event at `offset` with this publish id.
 absl::StatusOr<bool> HasEventWithId(const LogDatabase& database, RoomId room,
                                     Offset offset, absl::string_view id);

@@ -27,6 +27,7 @@ constexpr uint32_t kFormatMinor = 0;
 // Written to find out whether the disk takes anything, whatever it says of its
 // free space: there may be a quota.
 constexpr size_t kProbeBytes = size_t{1} << 20;
+constexpr char kProbeFile[] = "/ROOMLOG.probe";
 
 std::string MachineBootId() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -189,12 +190,18 @@ absl::Status RocksdbRoomLog::Start() {
       LogDatabase::Open(database_options_, /*create=*/is_new);
   if (!database.ok()) return database.status();
   database_ = *std::move(database);
+  options_.file_system
+      ->DeleteFile(absl::StrCat(options_.directory, kProbeFile),
+                   rocksdb::IOOptions(), nullptr)
+      .PermitUncheckedError();  // Most often it is not there.
   if (marker.ok() && marker->has_value()) marker_ = **marker;
 
   // ROOMLOG, wherever it comes from, knows what is to be taken away.
   status = LoadRooms();
-  if (status.ok()) status = LoadHeads(&undo_);
-  if (status.ok()) status = UndoAnswers(&undo_);
+  if (!marker_.void_ranges.empty()) {
+    if (status.ok()) status = UndoPacks();
+    if (status.ok()) status = UndoAnswers();
+  }
   if (!status.ok()) return status;
 
   FoundLog found;
@@ -231,8 +238,13 @@ absl::Status RocksdbRoomLog::Start() {
   epoch_ = life.epoch;
   new_epoch_reason_ = life.new_epoch_reason;
   reserved_through_ = life.reserved_through;
-  for (size_t i = 0; i < rooms_.size(); ++i) {
-    reserved_through_ = std::max(reserved_through_, rooms_.at(i).head);
+  if (found.lost_tail || !found.marker.has_value()) {
+    // What was reserved may be lost; what was used is not.
+    for (size_t i = 0; i < rooms_.size(); ++i) {
+      status = LoadHead(&rooms_.at(i));
+      if (!status.ok()) return status;
+      reserved_through_ = std::max(reserved_through_, rooms_.at(i).head);
+    }
   }
   first_offset_ = reserved_through_.Next();
   return BeginLife();
@@ -302,62 +314,55 @@ bool RocksdbRoomLog::IsVoid(Offset offset) const {
                      });
 }
 
-absl::Status RocksdbRoomLog::LoadHeads(rocksdb::WriteBatch* undo) {
-  // In the order in which the packs lie on the disk.
-  std::vector<RoomState*> rooms;
-  rooms.reserve(rooms_.size());
-  for (size_t i = 0; i < rooms_.size(); ++i) rooms.push_back(&rooms_.at(i));
-  std::sort(rooms.begin(), rooms.end(),
-            [](RoomState* a, RoomState* b) { return a->id < b->id; });
+absl::Status RocksdbRoomLog::LoadHead(RoomState* room) {
+  if (room->head_known) return absl::OkStatus();
+  absl::StatusOr<RoomTail> tail = ReadRoomTail(*database_, room->id);
+  if (!tail.ok() && !absl::IsDataLoss(tail.status())) return tail.status();
+  room->head_known = true;
+  if (!tail.ok()) {
+    // Who reads the room is told which file it is.
+    room->head_damaged = true;
+    return absl::OkStatus();
+  }
+  room->head = std::max(room->head, tail->head);
+  room->events_ever = std::max(room->events_ever, tail->events_ever);
+  room->bytes_ever = std::max(room->bytes_ever, tail->bytes_ever);
+  QueueForTrim(room);
+  return absl::OkStatus();
+}
 
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
+absl::Status RocksdbRoomLog::UndoPacks() {
   EventPackReader pack;
-  std::unique_ptr<rocksdb::Iterator> packs;
-  for (RoomState* room : rooms) {
-    if (packs == nullptr) {
-      packs.reset(database_->db().NewIterator(options, database_->events()));
-    }
-    packs->SeekForPrev(ToSlice(PackKey(room->id, kNoUpperBound).view()));
+  for (size_t i = 0; i < rooms_.size(); ++i) {
+    const RoomState& room = rooms_.at(i);
+    // What failed was the last to be written: it is at the ends of its rooms.
+    std::unique_ptr<rocksdb::Iterator> packs(database_->db().NewIterator(
+        rocksdb::ReadOptions(), database_->events()));
+    packs->SeekForPrev(ToSlice(PackKey(room.id, kNoUpperBound).view()));
     for (; packs->Valid(); packs->Prev()) {
-      const absl::string_view key = ToView(packs->key());
-      if (key.size() == NumberPairKey::kBytes &&
-          NumberPairKey::Load(key.data()) != room->id.value()) {
-        break;  // Another room's.
+      if (!pack.Read(ToView(packs->key()), ToView(packs->value())).ok() ||
+          pack.room() != room.id || !IsVoid(pack.first())) {
+        break;  // Damage does no harm here: nothing is appended behind it.
       }
-      if (!pack.Read(key, ToView(packs->value())).ok()) {
-        room->head_damaged = true;
-        break;
-      }
-      if (!IsVoid(pack.first())) {
-        room->head = std::max(room->head, pack.last());
-        room->events_ever = std::max(room->events_ever, pack.events_ever());
-        room->bytes_ever = std::max(room->bytes_ever, pack.bytes_ever());
-        break;
-      }
-      MustSucceed(undo->Delete(database_->events(), packs->key()));
+      MustSucceed(undo_.Delete(database_->events(), packs->key()));
       for (const EventView& event : pack.events()) {
         if (event.id.empty()) continue;
-        MustSucceed(undo->Delete(database_->publish_ids(),
-                                 PublishIdKey(room->id, event.id)));
+        MustSucceed(undo_.Delete(database_->publish_ids(),
+                                 PublishIdKey(room.id, event.id)));
       }
     }
-    if (!packs->status().ok()) {
-      // Readers of the room will be told which file it is.
-      room->head_damaged = true;
-      packs.reset();
+    if (!packs->status().ok() && !packs->status().IsCorruption()) {
+      return ToAbslStatus(packs->status(), "reading the ends of rooms");
     }
-    QueueForTrim(room);
   }
   return absl::OkStatus();
 }
 
-absl::Status RocksdbRoomLog::UndoAnswers(rocksdb::WriteBatch* undo) {
-  if (marker_.void_ranges.empty()) return absl::OkStatus();
+absl::Status RocksdbRoomLog::UndoAnswers() {
   return LoadAnswers([&](const ProducerAnswers& answers) {
     for (const AnswerRun& run : answers.runs) {
       if (!IsVoid(run.first_offset)) continue;
-      MustSucceed(undo->Delete(database_->rows(),
+      MustSucceed(undo_.Delete(database_->rows(),
                                AnswersKey(answers.producer, answers.first)));
       return;
     }
@@ -375,7 +380,8 @@ absl::Status RocksdbRoomLog::CheckSpace() {
       options_.directory, rocksdb::IOOptions(), &free_bytes, nullptr);
   space_ = absl::OkStatus();
   if (!status.ok()) {
-    space_ = ToAbslStatus(status, "asking for free space");
+    space_ = absl::UnavailableError(
+        absl::StrCat("asking for free space: ", status.ToString()));
   } else if (free_bytes < options_.disk_reserve_bytes) {
     space_ = absl::ResourceExhaustedError(
         absl::StrCat(options_.directory, ": ", free_bytes,
@@ -388,7 +394,7 @@ absl::Status RocksdbRoomLog::CheckSpace() {
 absl::Status RocksdbRoomLog::ProbeSpace() {
   rocksdb::FileSystem& files = *options_.file_system;
   const rocksdb::IOOptions io;
-  const std::string path = absl::StrCat(options_.directory, "/ROOMLOG.probe");
+  const std::string path = absl::StrCat(options_.directory, kProbeFile);
   std::unique_ptr<rocksdb::FSWritableFile> file;
   rocksdb::IOStatus status =
       files.NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
@@ -430,6 +436,8 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
       return stopped_;
     }
     database_ = *std::move(database);
+    absl::MutexLock sync_lock(&sync_mutex_);
+    sync_ = absl::OkStatus();
   }
   if (database_->lost_tail()) {
     stopped_ = absl::UnavailableError(
@@ -453,6 +461,14 @@ absl::Status RocksdbRoomLog::WriteBatch(bool sync) {
   if (!absl::IsResourceExhausted(status)) {
     // The contract's word, also for damage that was found while compacting.
     status = absl::UnavailableError(status.message());
+    if (!options_.every_commit_synced) {
+      marker_.unsynced_may_be_lost = true;
+      absl::Status noted = marker_file_.Overwrite(marker_);
+      if (!noted.ok()) {
+        status = absl::UnavailableError(
+            absl::StrCat(status.message(), "; and ", noted.message()));
+      }
+    }
   }
   stopped_ = status;
   retry_at_ = clock_.Steady() + options_.retry_interval;
@@ -503,7 +519,11 @@ absl::StatusOr<RoomHead> RocksdbRoomLog::FindRoom(const RoomKey& key) {
     last_room_id_ = last_room_id_.Next();
     room = &rooms_.Add(key, last_room_id_);
     room->retention = &options_.retention.For(key);
+    room->head_known = true;
   }
+  if (database_ == nullptr) return stopped_;
+  absl::Status status = LoadHead(room);
+  if (!status.ok()) return status;
   if (room->head_damaged) {
     return absl::DataLossError(absl::StrCat(
         "the last events of room ", key.room(), " in ", key.name_space(),
@@ -557,7 +577,7 @@ absl::Status RocksdbRoomLog::GroupByRoom(LogBatch* batch) {
     NewEvent& event = batch->events[i];
     if (room == nullptr || room->id != event.room) {
       room = rooms_.Find(event.room);
-      if (room == nullptr || room->head_damaged) {
+      if (room == nullptr || !room->head_known || room->head_damaged) {
         return absl::InvalidArgumentError(absl::StrCat(
             "nothing can be appended to room number ", event.room.value()));
       }
@@ -709,9 +729,13 @@ void RocksdbRoomLog::NoteFailedAppend(const LogBatch& batch) {
 absl::Status RocksdbRoomLog::Sync() {
   absl::ReaderMutexLock lock(&database_mutex_);
   if (database_ == nullptr) {
-    return absl::UnavailableError("the log is not open");
+    return absl::UnavailableError("the log is being opened anew");
   }
-  return ToAbslStatus(database_->db().SyncWAL(), "syncing the log");
+  absl::MutexLock sync_lock(&sync_mutex_);
+  // What one sync failed to write the next may call written: the operating
+  // system forgets what it could not write. RocksDB stops writing, too.
+  if (sync_.ok()) sync_ = ToAbslStatus(database_->db().SyncWAL(), "syncing");
+  return sync_;
 }
 
 absl::Status RocksdbRoomLog::LoadAnswers(
@@ -746,6 +770,8 @@ absl::StatusOr<size_t> RocksdbRoomLog::Trim(int64_t now_ms, size_t rooms_max) {
   const auto trim = [&](RoomState* room, size_t* events_left,
                         std::vector<RoomCut>* cuts) -> absl::StatusOr<bool> {
     // Most rooms need no look at the disk.
+    absl::Status known = LoadHead(room);
+    if (!known.ok()) return known;
     const bool may_be_old = room->oldest_ms == RoomState::kTimeUnknown ||
                             room->retention->Outlived(room->oldest_ms, now_ms);
     if (room->head_damaged || room->tail_damaged || room->kept_events() == 0 ||
@@ -769,6 +795,7 @@ absl::StatusOr<size_t> RocksdbRoomLog::Trim(int64_t now_ms, size_t rooms_max) {
   for (; rooms_left > 0 && events_left > 0 && !trim_queue_.empty();
        --rooms_left) {
     RoomState* room = rooms_.Find(trim_queue_.front());
+    assert(room != nullptr);  // Rooms with events are not released.
     absl::StatusOr<bool> done = trim(room, &events_left, &cuts);
     if (!done.ok()) damage.Update(done.status());
     if (done.ok() && !*done) break;  // It goes on with this room.

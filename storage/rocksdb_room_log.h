@@ -116,10 +116,12 @@ class RocksdbRoomLog final : public RoomLog {
   absl::Status CheckNoRemains();
   absl::Status BeginLife();
   absl::Status LoadRooms();
-  // Reads where each room stands from its last pack. Packs that belong to a
-  // failed append are put into `undo`.
-  absl::Status LoadHeads(rocksdb::WriteBatch* undo);
-  absl::Status UndoAnswers(rocksdb::WriteBatch* undo);
+  // Reads where the room stands from its last pack, if that is not known. OK if
+  // that is damaged: see RoomState::head_damaged.
+  absl::Status LoadHead(RoomState* room);
+  // Put into undo_ what belongs to failed appends.
+  absl::Status UndoPacks();
+  absl::Status UndoAnswers();
   bool IsVoid(Offset offset) const;
 
   // ---- Writing ----
@@ -162,6 +164,8 @@ class RocksdbRoomLog final : public RoomLog {
   // anew. The storage thread alone changes the pointer.
   mutable absl::Mutex database_mutex_;
   std::unique_ptr<LogDatabase> database_;
+  absl::Mutex sync_mutex_ ABSL_ACQUIRED_AFTER(database_mutex_);
+  absl::Status sync_ ABSL_GUARDED_BY(sync_mutex_);  // The first that failed.
 
   Epoch epoch_;
   Offset first_offset_;

@@ -263,20 +263,37 @@ TEST_P(RocksdbRoomLogTest, ACommitWhoseSyncFoundNoSpaceIsTakenAway) {
   EXPECT_EQ(Told("new"), "3");
 }
 
+TEST_P(RocksdbRoomLogTest, AfterAFailedSyncTheLogEndsItsEpoch) {
+  Open({.every_commit_synced = false});
+  const Epoch epoch = log_->epoch();
+  Say("a", "1", "", Durability::kWritten);
+  place_->SetSyncFails(true);
+  EXPECT_FALSE(log_->Sync().ok());
+  place_->SetSyncFails(false);
+  // The next sync does not hide what the last one may have lost.
+  EXPECT_FALSE(log_->Sync().ok());
+  EXPECT_THAT(Append({{"a", "2"}}, Durability::kWritten),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(Told("a"), "1");
+  Restart();
+  EXPECT_GT(log_->epoch(), epoch);
+  Say("a", "3", "", Durability::kWritten);
+  EXPECT_EQ(Told("a"), "1 3");
+}
+
 TEST_P(RocksdbRoomLogTest, AppendKeepsTheReserveFreeAndTrimDoesNot) {
   Open({.retention = {"*=events:10"}});
   SayMany("a", 100);
-  log_.reset();
-  RocksdbRoomLogOptions options = place().OptionsFor(settings_);
-  options.disk_reserve_bytes = uint64_t{1} << 60;
-  log_ = RocksdbRoomLog::Open(options).value();
-  next_ = log_->first_offset();
-  for (const absl::Status& status :
-       {log_->ReserveThrough(next_), Append({{"a", "one too many"}})}) {
-    EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
-    EXPECT_THAT(std::string(status.message()), HasSubstr("reserve"));
-  }
+  const uint64_t reserve = RocksdbRoomLogOptions().disk_reserve_bytes;
+  place().disk().SetFreeBytes(reserve - 1);
+  const absl::Status status = Append({{"a", "one too many"}});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("reserve"));
+  EXPECT_THAT(log_->ReserveThrough(Offset(next_.value() + 1'000'000)),
+              StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(TrimAll(), 90u);
+  place().disk().SetFreeBytes(reserve);
+  Say("a", "fits");
 }
 
 TEST_P(RocksdbRoomLogTest, AFlippedBitInAFileIsToldAndTheOthersAreRead) {

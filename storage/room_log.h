@@ -84,10 +84,10 @@ class RoomLog {
 
   // Takes away what retention lets go, as of `now_ms`, looking at no more than
   // `rooms_max` rooms; the next call goes on from there. Rooms that hold too
-  // much come before those that hold what is too old. A room keeps at least what
-  // its retention promises, and for a while up to an eighth, or 64 events, more.
-  // Returns how many events went. DATA_LOSS: some are damaged and stay; it is
-  // told once for each room.
+  // much come before those that hold what is too old. A room keeps at least
+  // what its retention promises, and for a while up to an eighth, or 64 events,
+  // more. Returns how many events went. DATA_LOSS: some are damaged and stay;
+  // it is told once for each room.
   virtual absl::StatusOr<size_t> Trim(int64_t now_ms, size_t rooms_max) = 0;
 
   // Reads from a snapshot: all of a commit or none, and only what is as durable

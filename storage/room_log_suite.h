@@ -851,6 +851,14 @@ TEST_P(RoomLogTest, ACommitThatWasNotSyncedNeverShows) {
   }
 }
 
+TEST_P(RoomLogTest, ASyncThatFailsIsTold) {
+  Open({.every_commit_synced = false});
+  Say("a", "1", "", Durability::kWritten);
+  place_->SetSyncFails(true);
+  EXPECT_THAT(log_->Sync(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(Told("a"), "1");
+}
+
 }  // namespace roomlog
 
 #endif  // ROOMLOG_STORAGE_ROOM_LOG_SUITE_H_

@@ -42,7 +42,10 @@ struct RoomState {
   // No event that is kept is older, or kTimeUnknown.
   int64_t oldest_ms = kTimeUnknown;
 
-  bool has_row = false;       // On the disk.
+  bool has_row = false;  // On the disk.
+  // False for a room that was found on opening and not asked for since: its
+  // head and sizes are still to be read.
+  bool head_known = false;
   bool head_damaged = false;  // Its head is unreadable: nothing is appended.
   bool tail_damaged = false;  // An old pack is unreadable: nothing is trimmed.
   bool waits_for_trim = false;

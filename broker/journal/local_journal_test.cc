@@ -116,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(Each, LocalJournalDurabilityTest,
 
 TEST_F(LocalJournalTest, CommitsHoldNoMoreThanTheirBound) {
   // Two of these together are more than one commit takes.
-  constexpr size_t kPackets = 9;
+  constexpr size_t kPackets = 10;
   static_assert(2 * kPackets * kPacketBytesMax > kCommitBytesMax);
   auto journal = LocalJournal::Start(*log_, {}, clock_, results_).value();
   uint64_t number = 1;

@@ -776,7 +776,7 @@ TEST_F(BrokerCoreWithLimitsTest, LaggingNodeIsToldAndMaySubscribeAgain) {
   Subscribe("a", {1});
   FindRooms(10);
   uint64_t offset = 0;
-  while (offset < kMessageBytesMax / kPacketBytesMax) {
+  while (offset * kPacketBytesMax < kMessageBytesMax) {
     Commit(10, ++offset, kPacketBytesMax);
   }
   Subscribe("a", {2}, Room("b"));  // Is given up with the other one.
