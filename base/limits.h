@@ -22,8 +22,6 @@ inline constexpr size_t kEventNameBytesMax = 255;
 // An encoded packet. Less than kClientMessageBytesMax, so that who publishes
 // somewhat too much is told `too_large`, rather than cut off by the transport.
 inline constexpr size_t kPacketBytesMax = 900'000;
-// Rooms named by one event. Each gets its own entry in the log.
-inline constexpr size_t kRoomsPerEventMax = 64;
 
 // ---- A message between node and broker: a larger one is cut up by the sender
 // and refused by the receiver ----
