@@ -52,7 +52,8 @@ struct EngineOptions {
 // call to a handler. Destroying it cuts the connections that are left, untold.
 class EngineServer final : public HttpHandler {
  public:
-  // Makes what handles a new session, which outlives it.
+  // Makes what handles a new session, which outlives it. Called on the
+  // session's loop.
   using MakeHandler = WebSocketConnection::MakeHandler;
 
   // Borrows `io`, which must outlive this object.

@@ -10,8 +10,10 @@ namespace roomlog {
 
 EngineSession::EngineSession(std::string id, const EngineTimes& times,
                              size_t message_bytes_max,
-                             EngineTransport& transport, absl::Duration now)
+                             EngineTransport& transport, absl::Duration now,
+                             HandshakeInfo handshake)
     : id_(std::move(id)),
+      handshake_(std::move(handshake)),
       times_(times),
       message_bytes_max_(message_bytes_max),
       transport_(transport),

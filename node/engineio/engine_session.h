@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/limits.h"
+#include "node/engineio/handshake_info.h"
 #include "node/engineio/shared_frame.h"
 
 namespace roomlog {
@@ -59,7 +60,7 @@ class EngineSession {
   // Borrows `transport`. The heartbeat begins at `now`.
   EngineSession(std::string id, const EngineTimes& times,
                 size_t message_bytes_max, EngineTransport& transport,
-                absl::Duration now);
+                absl::Duration now, HandshakeInfo handshake = {});
 
   // Borrows `handler`, and sends the packet that opens the session.
   void Open(EngineHandler& handler);
@@ -77,7 +78,8 @@ class EngineSession {
 
   // ---- What the handler says ----
 
-  // Sends a message, whose frame MakeFrame() made. Nothing once it is closed.
+  // Sends a message, whose frame MakeFrame() or MakeBinaryFrame() made. Nothing
+  // once it is closed.
   void Send(SharedFramePtr frame);
   // Ends the session; what was sent before still goes out. `reason` must live
   // for ever.
@@ -86,10 +88,12 @@ class EngineSession {
   size_t queued_bytes() const { return transport_.queued_bytes(); }
 
   const std::string& id() const { return id_; }
+  const HandshakeInfo& handshake() const { return handshake_; }
   bool is_open() const { return close_reason_.empty(); }
 
  private:
   const std::string id_;
+  const HandshakeInfo handshake_;
   const EngineTimes times_;
   const size_t message_bytes_max_;
   EngineTransport& transport_;

@@ -35,7 +35,7 @@ WebSocketConnection::WebSocketConnection(
 
 void WebSocketConnection::Start(const MakeHandler& make_handler,
                                 std::string early) {
-  handler_ = make_handler(session_);
+  handler_ = make_handler(session_, /*loop_index=*/0);
   session_.Open(*handler_);
   WantTurn();
   error_code error;
@@ -106,7 +106,7 @@ void WebSocketConnection::TakeResult(const WebSocketReader::Result& result) {
       if (!is_closing_) {
         Send(std::make_shared<const SharedFrame>(
             EncodeFrame(WebSocketOpcode::kPong, result.payload),
-            result.payload.size()));
+            result.payload.size(), SharedFrame::Kind::kControl));
       }
       return;
     case WebSocketReader::Kind::kClose:
@@ -243,7 +243,8 @@ void WebSocketConnection::CloseWith(WebSocketCloseCode code) {
   is_closing_ = true;
   close_deadline_ = loop_->Now() + kWebSocketCloseTime;
   Enqueue(std::make_shared<const SharedFrame>(
-      EncodeCloseFrame(code), code == WebSocketCloseCode::kNone ? 0 : 2));
+      EncodeCloseFrame(code), code == WebSocketCloseCode::kNone ? 0 : 2,
+      SharedFrame::Kind::kControl));
 }
 
 void WebSocketConnection::Finish(absl::string_view reason) {

@@ -34,8 +34,8 @@ class WebSocketConnection final
   // Called once, on the loop, when the connection has ended and its handler
   // knows.
   using OnGone = std::function<void(WebSocketConnection&)>;
-  using MakeHandler =
-      std::function<std::unique_ptr<EngineHandler>(EngineSession&)>;
+  using MakeHandler = std::function<std::unique_ptr<EngineHandler>(
+      EngineSession&, size_t loop_index)>;
 
   WebSocketConnection(std::shared_ptr<EngineLoop> loop, TcpSocket socket,
                       std::string session_id, const EngineTimes& times,
