@@ -33,6 +33,17 @@ inline constexpr absl::Duration kPollingCloseTime = absl::Seconds(30);
 // ones gain too little.
 inline constexpr size_t kCompressedAnswerBytesMin = 1024;
 
+// ---- HTTP ----
+
+// Connections taken in a row before what else there is has its turn.
+inline constexpr int kAcceptsPerTurnMax = 64;
+
+// How long a client may take for the body of a request, of at most
+// kClientMessageBytesMax. Then it is closed, and the session with it.
+inline constexpr absl::Duration kHttpBodyTime = absl::Seconds(60);
+// Bytes written to a client with TLS in one record: the most that TLS knows.
+inline constexpr size_t kTlsRecordBytesMax = size_t{16} << 10;
+
 }  // namespace roomlog
 
 #endif  // ROOMLOG_NODE_ENGINEIO_ENGINE_LIMITS_H_

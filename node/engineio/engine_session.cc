@@ -19,12 +19,13 @@ EngineSession::EngineSession(std::string id, const EngineTimes& times,
       transport_(transport),
       heartbeat_deadline_(now + times.ping_interval) {}
 
-void EngineSession::Open(EngineHandler& handler) {
+void EngineSession::Open(EngineHandler& handler, bool can_upgrade) {
   assert(handler_ == nullptr);
   handler_ = &handler;
   transport_.Send(MakeEngineFrame(
       '0',
-      absl::StrCat(R"({"sid":")", id_, R"(","upgrades":[],"pingInterval":)",
+      absl::StrCat(R"({"sid":")", id_, R"(","upgrades":[)",
+                   can_upgrade ? R"("websocket")" : "", R"(],"pingInterval":)",
                    absl::ToInt64Milliseconds(times_.ping_interval),
                    R"(,"pingTimeout":)",
                    absl::ToInt64Milliseconds(times_.ping_timeout),
@@ -43,17 +44,17 @@ void EngineSession::OnText(absl::string_view packet, absl::Duration now) {
       heartbeat_deadline_ = now + times_.ping_interval;
       return;
     case '1':
-      Close("transport close");
+      End("transport close");
       return;
     case '2':  // In this version of the protocol only the server pings.
-      Close("transport error");
+      End("transport error");
       return;
     case '0':
     case '5':
     case '6':  // Mean nothing outside a handshake or upgrade.
       return;
     default:
-      Close("parse error");
+      End("parse error");
       return;
   }
 }
@@ -72,6 +73,13 @@ void EngineSession::OnDrained() {
   if (is_open()) handler_->OnDrained();
 }
 
+void EngineSession::OnUpgraded(absl::Duration now) {
+  if (!awaits_pong_) return;  // The next ping comes when it would have.
+  // The pong may be lost with the other transport.
+  awaits_pong_ = false;
+  heartbeat_deadline_ = now + times_.ping_interval;
+}
+
 void EngineSession::OnTurn() {
   if (close_is_told_) return;
   handler_->OnTurn();
@@ -84,11 +92,14 @@ void EngineSession::OnTick(absl::Duration now) {
   if (is_open()) handler_->OnTick(now);
   if (!is_open() || now < heartbeat_deadline_) return;
   if (awaits_pong_) {
-    Close("ping timeout");
+    End("ping timeout");
     return;
   }
   awaits_pong_ = true;
-  heartbeat_deadline_ = now + times_.ping_timeout;
+  // From when the ping was due, so that a poll which comes a moment after the
+  // deadline is late. But a loop that was late itself leaves half the time.
+  heartbeat_deadline_ = std::max(heartbeat_deadline_ + times_.ping_timeout,
+                                 now + times_.ping_timeout / 2);
   transport_.Send(MakeEngineFrame('2', ""));
 }
 
@@ -105,6 +116,13 @@ void EngineSession::Close(absl::string_view reason) {
   if (!is_open()) return;
   close_reason_ = reason;
   transport_.Close();
+  transport_.WantTurn();
+}
+
+void EngineSession::End(absl::string_view reason) {
+  if (!is_open()) return;
+  close_reason_ = reason;
+  transport_.Fail();
   transport_.WantTurn();
 }
 

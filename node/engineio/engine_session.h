@@ -23,6 +23,8 @@ class EngineTransport {
   virtual void Send(SharedFramePtr frame) = 0;
   // Lets what is queued go out, then ends the connection.
   virtual void Close() = 0;
+  // Ends it for a client that is at fault: what is queued may be lost.
+  virtual void Fail() { Close(); }
   // Bytes queued and not yet taken by the system.
   virtual size_t queued_bytes() const = 0;
   // Asks for one call of EngineSession::OnTurn() at the end of the loop's turn.
@@ -62,8 +64,9 @@ class EngineSession {
                 size_t message_bytes_max, EngineTransport& transport,
                 absl::Duration now, HandshakeInfo handshake = {});
 
-  // Borrows `handler`, and sends the packet that opens the session.
-  void Open(EngineHandler& handler);
+  // Borrows `handler`, and sends the packet that opens the session, in which a
+  // client that polls is told that it may go on by WebSocket.
+  void Open(EngineHandler& handler, bool can_upgrade = false);
 
   // ---- What the transport says ----
 
@@ -72,6 +75,8 @@ class EngineSession {
   // The client has left or was cut off. `reason` must live for ever.
   void OnTransportClosed(absl::string_view reason);
   void OnDrained();
+  // From here on another transport carries the session.
+  void OnUpgraded(absl::Duration now);
   void OnTurn();
   void OnTick(absl::Duration now);
   absl::Duration deadline() const;
@@ -92,6 +97,9 @@ class EngineSession {
   bool is_open() const { return close_reason_.empty(); }
 
  private:
+  // As Close(), for a client that is at fault or gone.
+  void End(absl::string_view reason);
+
   const std::string id_;
   const HandshakeInfo handshake_;
   const EngineTimes times_;
