@@ -15,8 +15,8 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mailbox.h"
-#include "node/link/backplane.h"
 #include "node/link/link_loop.h"
+#include "node/link/loop_backplane.h"
 
 namespace roomlog {
 
@@ -25,7 +25,7 @@ namespace roomlog {
 // another, which the loop drains by DoWork() when wake_fd() is readable. If the
 // loop does not keep up, the link's thread waits for it, and so does the broker
 // within the node's credit.
-class LoopLink final : public Backplane {
+class LoopLink final : public LoopBackplane {
  public:
   // Connects and starts the link's thread. `log` is called on that thread.
   // `endpoint`, `node_name` and errors as in LinkLoop::Connect(). Borrows
@@ -44,11 +44,11 @@ class LoopLink final : public Backplane {
   absl::Status health() const override;
 
   // Readable when DoWork() has something to do. Owned by the link.
-  int wake_fd() const { return results_.fd(); }
+  int wake_fd() const override { return results_.fd(); }
   // Handles what came from the link's thread, a bounded number, and hands over
   // what did not fit before. Returns how many; 0 means idle. `follower`, the
   // same each time, hears of the rooms.
-  size_t DoWork(RoomFollower& follower);
+  size_t DoWork(RoomFollower& follower) override;
 
  private:
   // To the link's thread.

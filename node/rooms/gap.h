@@ -2,6 +2,9 @@
 #ifndef ROOMLOG_NODE_ROOMS_GAP_H_
 #define ROOMLOG_NODE_ROOMS_GAP_H_
 
+#include <string>
+
+#include "absl/strings/string_view.h"
 #include "base/position.h"
 #include "node/link/backplane.h"
 
@@ -16,6 +19,14 @@ struct Gap {
 
   friend bool operator==(const Gap&, const Gap&) = default;
 };
+
+// Appends `"reason":...,"from":...,"to":...`: the inside of a JSON object.
+void AppendGapMembers(const Gap& gap, std::string* json);
+
+// The packet of the event `roomlog:gap`, by which a member of `room` hears of a
+// gap in what it would have got; `name_space` is the room's.
+std::string GapPacket(absl::string_view name_space, absl::string_view room,
+                      const Gap& gap);
 
 }  // namespace roomlog
 

@@ -13,9 +13,9 @@ void RecentFrames::Reset(Offset floor) {
   floor_ = floor;
 }
 
-void RecentFrames::Add(Offset offset, SharedFramePtr frame, size_t bytes) {
-  held_.push_back({offset, std::move(frame), bytes});
-  bytes_ += bytes;
+void RecentFrames::Add(Held event) {
+  bytes_ += event.bytes;
+  held_.push_back(std::move(event));
   while (held_.size() > kHeldEventsMax || bytes_ > kHeldFrameBytesMax) {
     floor_ = held_.front().offset;
     bytes_ -= held_.front().bytes;
@@ -24,12 +24,11 @@ void RecentFrames::Add(Offset offset, SharedFramePtr frame, size_t bytes) {
 }
 
 void RecentFrames::ForEachAfter(
-    Offset after,
-    absl::FunctionRef<bool(Offset, const SharedFramePtr&)> send) const {
+    Offset after, absl::FunctionRef<bool(const Held&)> send) const {
   auto held = std::upper_bound(
       held_.begin(), held_.end(), after,
       [](Offset offset, const Held& held) { return offset < held.offset; });
-  while (held != held_.end() && send(held->offset, held->frame)) ++held;
+  while (held != held_.end() && send(*held)) ++held;
 }
 
 }  // namespace roomlog

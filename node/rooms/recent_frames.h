@@ -7,7 +7,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "base/ids.h"
-#include "node/socketio/socket.h"
+#include "node/rooms/envelope.h"
+#include "node/socketio/encoded_packet.h"
 
 namespace roomlog {
 
@@ -23,22 +24,22 @@ class RecentFrames {
   // Forgets all; what comes next comes after `floor`.
   void Reset(Offset floor);
 
-  // Adds the frame of the next event. `bytes` is about what it takes.
-  void Add(Offset offset, SharedFramePtr frame, size_t bytes);
+  struct Held {
+    Offset offset;
+    FrameList frames;
+    EnvelopePtr envelope;  // Whom it is for; null: every member.
+    size_t bytes = 0;      // About what it takes.
+  };
+
+  // Adds the next event.
+  void Add(Held event);
 
   // Calls `send` with each event after `after`, in order, until it returns
   // false.
-  void ForEachAfter(
-      Offset after,
-      absl::FunctionRef<bool(Offset, const SharedFramePtr&)> send) const;
+  void ForEachAfter(Offset after,
+                    absl::FunctionRef<bool(const Held&)> send) const;
 
  private:
-  struct Held {
-    Offset offset;
-    SharedFramePtr frame;
-    size_t bytes;
-  };
-
   std::deque<Held> held_;
   size_t bytes_ = 0;
   Offset floor_;

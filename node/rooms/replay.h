@@ -16,7 +16,7 @@
 #include "base/room_key.h"
 #include "node/link/backplane.h"
 #include "node/rooms/gap.h"
-#include "node/rooms/request.h"
+#include "node/rooms/replay_start.h"
 
 namespace roomlog {
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/position.h"
 #include "base/utf8.h"
 #include "node/socketio/json.h"
@@ -21,18 +22,59 @@ std::string MakeRoomPacket(absl::string_view name_space,
 }
 
 RoomPackets::RoomPackets(const RoomKey& room)
-    : packet_prefix_(EventPacketPrefix(room.name_space())),
+    : packet_prefix_(EventPacketPrefix(room.name_space()).substr(1)),
       meta_prefix_(absl::StrCat("{\"room\":", Quote(room.room()), ",\"id\":")) {
 }
 
 std::optional<std::string> RoomPackets::ForClient(const EventView& event,
                                                   Epoch epoch) const {
-  if (ArrayOf(event).empty()) return std::nullopt;
+  if ((event.flags & (proto::EVENT_FLAG_HAS_ATTACHMENTS |
+                      proto::EVENT_FLAG_ADDRESSED)) != 0 ||
+      ArrayOf(event.packet, 0).empty() || !IsUtf8(event.id)) {
+    return std::nullopt;
+  }
+  return Complete(event.packet, event, epoch);
+}
+
+RoomPackets::Rendered RoomPackets::Render(const EventView& event,
+                                          Epoch epoch) const {
+  Rendered rendered;
+  rendered.packet = event.packet;
+  if ((event.flags & proto::EVENT_FLAG_ADDRESSED) != 0) {
+    absl::StatusOr<AddressedPacket> addressed = ParseAddressed(event.packet);
+    if (!addressed.ok()) return rendered;
+    rendered.envelope = std::move(addressed->envelope);
+    rendered.packet = addressed->packet;
+    if (IsForNodes(*rendered.envelope)) return rendered;
+  }
+  const absl::StatusOr<StoredPacket> stored = LoadPacket(
+      rendered.packet, (event.flags & proto::EVENT_FLAG_HAS_ATTACHMENTS) != 0);
+  if (!stored.ok() ||
+      ArrayOf(stored->text, stored->attachments.size()).empty() ||
+      !IsUtf8(event.id)) {
+    return rendered;
+  }
+  const std::string text = Complete(stored->text, event, epoch);
+  rendered.frames.push_back(MakeFrame(text));
+  rendered.bytes = text.size();
+  for (absl::string_view attachment : stored->attachments) {
+    rendered.frames.push_back(MakeBinaryFrame(attachment));
+    rendered.bytes += attachment.size();
+  }
+  return rendered;
+}
+
+std::string RoomPackets::Complete(absl::string_view text,
+                                  const EventView& event, Epoch epoch) const {
+  // Socket.IO's own emits reach the client as they were said.
+  if ((event.flags &
+       (proto::EVENT_FLAG_ADDRESSED | proto::EVENT_FLAG_EPHEMERAL)) != 0) {
+    return std::string(text);
+  }
   std::string packet;
-  packet.reserve(event.packet.size() + meta_prefix_.size() + event.id.size() +
+  packet.reserve(text.size() + meta_prefix_.size() + event.id.size() +
                  80);  // The time, the offset and what is around them.
-  absl::StrAppend(&packet, event.packet.substr(0, event.packet.size() - 1),
-                  ",");
+  absl::StrAppend(&packet, text.substr(0, text.size() - 1), ",");
   if ((event.flags & proto::EVENT_FLAG_ROOM_APPLICATION) != 0) {
     AppendMeta(event, &packet);
     packet.push_back(',');
@@ -43,9 +85,13 @@ std::optional<std::string> RoomPackets::ForClient(const EventView& event,
 
 bool RoomPackets::AppendForHistory(const EventView& event, Epoch epoch,
                                    std::string* json) const {
-  const absl::string_view array = ArrayOf(event);
+  if ((event.flags & (proto::EVENT_FLAG_HAS_ATTACHMENTS |
+                      proto::EVENT_FLAG_ADDRESSED)) != 0) {
+    return false;
+  }
+  const absl::string_view array = ArrayOf(event.packet, 0);
   const absl::string_view name = FirstElement(array);
-  if (name.empty()) return false;
+  if (name.empty() || !IsUtf8(event.id)) return false;
   // Between the name and the last bracket, less the comma.
   absl::string_view data = array.substr(1 + name.size());
   data.remove_suffix(1);
@@ -63,19 +109,19 @@ bool RoomPackets::AppendForHistory(const EventView& event, Epoch epoch,
   return true;
 }
 
-absl::string_view RoomPackets::ArrayOf(const EventView& event) const {
+absl::string_view RoomPackets::ArrayOf(absl::string_view text,
+                                       size_t attachments) const {
   // A packet was made by a node and comes back as it was. Still a damaged one
   // would make clients close, so what costs nothing to check is checked.
-  absl::string_view packet = event.packet;
-  if ((event.flags & proto::EVENT_FLAG_HAS_ATTACHMENTS) != 0 ||
-      !absl::StartsWith(packet, packet_prefix_) ||
-      !absl::EndsWith(packet, "]")) {
+  const std::string head =
+      attachments == 0 ? std::string("2") : absl::StrCat("5", attachments, "-");
+  if (!absl::ConsumePrefix(&text, head) ||
+      !absl::StartsWith(text, packet_prefix_) || !absl::EndsWith(text, "]")) {
     return {};
   }
-  packet.remove_prefix(packet_prefix_.size() - 1);
-  return absl::StartsWith(packet, "[\"") && IsUtf8(packet) && IsUtf8(event.id)
-             ? packet
-             : absl::string_view();
+  text.remove_prefix(packet_prefix_.size() - 1);
+  return absl::StartsWith(text, "[\"") && IsUtf8(text) ? text
+                                                       : absl::string_view();
 }
 
 void RoomPackets::AppendMeta(const EventView& event, std::string* json) const {

@@ -9,6 +9,8 @@
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "base/room_key.h"
+#include "node/rooms/envelope.h"
+#include "node/socketio/encoded_packet.h"
 #include "proto/event_columns.h"
 
 namespace roomlog {
@@ -26,27 +28,42 @@ class RoomPackets {
  public:
   explicit RoomPackets(const RoomKey& room);
 
-  // The packet that a client is sent for a stored event: as stored, with meta
-  // (of the room application's own) and the offset as last arguments. Nothing
-  // if what is stored cannot be sent as text in this namespace: it has
-  // attachments, or is no event's packet at all.
+  // The text that a client is sent for a stored event without attachments: as
+  // stored, with meta (of the room application's own) and the offset as last
+  // arguments. Nothing if what is stored is no event's packet of this
+  // namespace.
   std::optional<std::string> ForClient(const EventView& event,
                                        Epoch epoch) const;
 
+  // A stored event as it goes to clients, made once for all of them.
+  struct Rendered {
+    FrameList frames;
+    EnvelopePtr envelope;      // Of an addressed event.
+    absl::string_view packet;  // What stands behind the envelope, as stored.
+    size_t bytes = 0;          // About what the frames take.
+  };
+  // No frames where nothing can be sent: it is for the nodes (IsForNodes()), or
+  // no event's packet of this namespace.
+  Rendered Render(const EventView& event, Epoch epoch) const;
+
   // Appends {"event":..,"data":..,"meta":..,"offset":..}. Returns false, and
-  // appends nothing, where ForClient() gives nothing. What others than the room
+  // appends nothing, where ForClient() gives nothing, and for what is addressed
+  // to some of the members only. What others than the room
   // application published may have any number of arguments; `data` is then
   // the array of them.
   bool AppendForHistory(const EventView& event, Epoch epoch,
                         std::string* json) const;
 
  private:
-  // The array in `event.packet`, the event's name first; empty if it is not
+  // The array in a packet's text, the event's name first; empty if it is not
   // what may be sent.
-  absl::string_view ArrayOf(const EventView& event) const;
+  absl::string_view ArrayOf(absl::string_view text, size_t attachments) const;
+  // The text with what the event's flags say behind its arguments.
+  std::string Complete(absl::string_view text, const EventView& event,
+                       Epoch epoch) const;
   void AppendMeta(const EventView& event, std::string* json) const;
 
-  std::string packet_prefix_;  // EventPacketPrefix().
+  std::string packet_prefix_;  // EventPacketPrefix(), without the type.
   std::string meta_prefix_;    // {"room":"the room","id":
 };
 

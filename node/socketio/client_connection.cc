@@ -10,7 +10,7 @@
 
 namespace roomlog {
 
-class ClientConnection::NamespaceSocket final : public Socket {
+class ClientConnection::NamespaceSocket final : public SocketWire {
  public:
   NamespaceSocket(ClientConnection& connection, std::string id,
                   absl::string_view name_space, absl::string_view auth)
@@ -24,9 +24,29 @@ class ClientConnection::NamespaceSocket final : public Socket {
   absl::string_view auth() const override {
     return auth_.empty() ? absl::string_view("{}") : auth_;
   }
+  const HandshakeInfo& handshake() const override {
+    return connection_.session_.handshake();
+  }
+
+  void Accept() override {
+    if (!is_here() || accepted_) return;
+    accepted_ = true;
+    connection_.connect_deadline_ = absl::InfiniteDuration();
+    const std::string data = absl::StrCat(R"({"sid":")", id_, R"("})");
+    Send(MakeFrame(EncodePacket({.type = PacketType::kConnect,
+                                 .name_space = name_space_,
+                                 .data = data})));
+  }
+
+  void Refuse(absl::string_view message, absl::string_view data) override {
+    if (!is_here() || accepted_) return;
+    connection_.RefuseConnect(name_space_, message, data);
+    refused_ = true;
+    Leave("refused");
+  }
 
   void Send(SharedFramePtr frame) override {
-    if (is_connected()) connection_.session_.Send(std::move(frame));
+    if (is_here()) connection_.session_.Send(std::move(frame));
   }
 
   void Acknowledge(uint64_t ack_id, absl::string_view arguments) override {
@@ -41,36 +61,42 @@ class ClientConnection::NamespaceSocket final : public Socket {
   }
 
   void Disconnect() override {
-    if (!is_connected()) return;
+    if (!is_here() || !accepted_) return;
     Send(MakeFrame(EncodePacket(
         {.type = PacketType::kDisconnect, .name_space = name_space_})));
     Leave("server namespace disconnect");
   }
 
-  // Nothing more is sent or heard; the application is told later.
+  void DisconnectClient() override { connection_.DisconnectAll(); }
+
+  // Nothing more is sent or heard; the handler is told later.
   void Leave(absl::string_view reason) {
-    disconnect_reason_ = reason;
-    connection_.any_disconnected_ = true;
+    leave_reason_ = reason;
+    connection_.any_left_ = true;
     connection_.session_.WantTurn();
   }
 
-  bool is_connected() const { return disconnect_reason_.empty(); }
-  absl::string_view disconnect_reason() const { return disconnect_reason_; }
+  bool is_here() const { return leave_reason_.empty(); }
+  bool is_connected() const { return is_here() && accepted_; }
+  bool was_refused() const { return refused_; }
+  absl::string_view leave_reason() const { return leave_reason_; }
 
  private:
   ClientConnection& connection_;
   const std::string id_;
   const std::string name_space_;
   const std::string auth_;
-  absl::string_view disconnect_reason_;  // Empty: connected.
+  bool accepted_ = false;
+  bool refused_ = false;
+  absl::string_view leave_reason_;  // Empty: here.
 };
 
 ClientConnection::ClientConnection(EngineSession& session,
-                                   SocketHandler& application,
+                                   SocketWireHandler& handler,
                                    const ClientRules& rules, IdGenerator& ids,
                                    absl::Duration now)
     : session_(session),
-      application_(application),
+      handler_(handler),
       rules_(rules),
       ids_(ids),
       connect_deadline_(now + rules.connect_timeout) {}
@@ -78,22 +104,38 @@ ClientConnection::ClientConnection(EngineSession& session,
 ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::OnText(absl::string_view message) {
+  OnMessage(assembler_.OnText(message));
+}
+
+void ClientConnection::OnBinary(absl::string_view message) {
+  OnMessage(assembler_.OnBinary(message));
+}
+
+void ClientConnection::OnMessage(const absl::StatusOr<bool>& is_whole) {
+  if (!is_whole.ok()) return session_.Close("forced close");
+  if (!*is_whole) return;
   // So that a client that was disconnected can come back in the same turn.
-  BuryDisconnected();
-  const absl::StatusOr<Packet> packet = DecodePacket(message);
-  if (!packet.ok()) return session_.Close("forced close");
-  if (packet->type == PacketType::kConnect) return OnConnect(*packet);
-  NamespaceSocket* const socket = Find(packet->name_space);
-  if (socket == nullptr) return session_.Close("forced close");
-  switch (packet->type) {
+  BuryLeft();
+  const Packet& packet = assembler_.packet();
+  if (packet.type == PacketType::kConnect) return OnConnect(packet);
+  NamespaceSocket* const socket = Find(packet.name_space);
+  if (socket == nullptr || !socket->is_connected()) {
+    return session_.Close("forced close");
+  }
+  switch (packet.type) {
     case PacketType::kEvent: {
       std::string storage;
-      application_.OnEvent(*socket, {.name = EventName(packet->data, &storage),
-                                     .arguments = packet->data,
-                                     .ack_id = packet->ack_id});
+      handler_.OnEvent(*socket, {.name = EventName(packet.data, &storage),
+                                 .arguments = packet.data,
+                                 .ack_id = packet.ack_id,
+                                 .attachments = assembler_.attachments()});
       return;
     }
-    case PacketType::kAck:  // We ask for none, so its id is unknown.
+    case PacketType::kAck:
+      if (!packet.ack_id.has_value()) return;
+      handler_.OnAck(*socket, {.id = *packet.ack_id,
+                               .arguments = packet.data,
+                               .attachments = assembler_.attachments()});
       return;
     case PacketType::kDisconnect:
       return socket->Leave("client namespace disconnect");
@@ -102,56 +144,53 @@ void ClientConnection::OnText(absl::string_view message) {
   }
 }
 
-void ClientConnection::OnBinary(absl::string_view) {
-  // Belongs to a packet with attachments, which is refused already.
-  session_.Close("forced close");
-}
-
 void ClientConnection::OnConnect(const Packet& packet) {
   if (Find(packet.name_space) != nullptr) {
     return session_.Close("forced close");
   }
   if (rules_.is_namespace && !rules_.is_namespace(packet.name_space)) {
-    return RefuseConnect(packet, "Invalid namespace");
+    return RefuseConnect(packet.name_space, "Invalid namespace");
   }
   if (sockets_.size() >= kNamespacesPerClientMax) {
-    return RefuseConnect(packet, "Too many namespaces");
+    return RefuseConnect(packet.name_space, "Too many namespaces");
   }
   if (packet.data.size() > kAuthBytesMax) {
-    return RefuseConnect(packet, "Auth payload too large");
+    return RefuseConnect(packet.name_space, "Auth payload too large");
   }
-  connect_deadline_ = absl::InfiniteDuration();
   sockets_.push_back(std::make_unique<NamespaceSocket>(
       *this, ids_.Next(), packet.name_space, packet.data));
-  NamespaceSocket& socket = *sockets_.back();
-  const std::string data = absl::StrCat(R"({"sid":")", socket.id(), R"("})");
-  socket.Send(MakeFrame(EncodePacket({.type = PacketType::kConnect,
-                                      .name_space = packet.name_space,
-                                      .data = data})));
-  application_.OnConnect(socket);
+  handler_.OnConnect(*sockets_.back());
 }
 
-void ClientConnection::RefuseConnect(const Packet& packet,
-                                     absl::string_view message) {
-  const std::string data = absl::StrCat(R"({"message":)", Quote(message), "}");
+void ClientConnection::RefuseConnect(absl::string_view name_space,
+                                     absl::string_view message,
+                                     absl::string_view data) {
+  std::string json = absl::StrCat(R"({"message":)", Quote(message));
+  if (!data.empty()) absl::StrAppend(&json, R"(,"data":)", data);
+  json.push_back('}');
   session_.Send(MakeFrame(EncodePacket({.type = PacketType::kConnectError,
-                                        .name_space = packet.name_space,
-                                        .data = data})));
+                                        .name_space = name_space,
+                                        .data = json})));
+}
+
+void ClientConnection::DisconnectAll() {
+  for (const auto& socket : sockets_) socket->Disconnect();
+  session_.Close("forced server close");
 }
 
 void ClientConnection::OnDrained() {
   for (const auto& socket : sockets_) {
-    if (socket->is_connected()) application_.OnDrained(*socket);
+    if (socket->is_connected()) handler_.OnDrained(*socket);
   }
 }
 
-void ClientConnection::OnTurn() { BuryDisconnected(); }
+void ClientConnection::OnTurn() { BuryLeft(); }
 
 void ClientConnection::OnClose(absl::string_view reason) {
   for (const auto& socket : sockets_) {
-    if (socket->is_connected()) socket->Leave(reason);
+    if (socket->is_here()) socket->Leave(reason);
   }
-  BuryDisconnected();
+  BuryLeft();
 }
 
 void ClientConnection::OnTick(absl::Duration now) {
@@ -169,17 +208,18 @@ ClientConnection::NamespaceSocket* ClientConnection::Find(
   return nullptr;
 }
 
-void ClientConnection::BuryDisconnected() {
-  while (any_disconnected_) {  // Telling one may disconnect another.
-    any_disconnected_ = false;
+void ClientConnection::BuryLeft() {
+  while (any_left_) {  // Telling one may disconnect another.
+    any_left_ = false;
     std::vector<std::unique_ptr<NamespaceSocket>> left;
     for (auto& socket : sockets_) {
-      if (!socket->is_connected()) left.push_back(std::move(socket));
+      if (!socket->is_here()) left.push_back(std::move(socket));
     }
     sockets_.erase(std::remove(sockets_.begin(), sockets_.end(), nullptr),
                    sockets_.end());
     for (const auto& socket : left) {
-      application_.OnDisconnect(*socket, socket->disconnect_reason());
+      if (socket->was_refused()) continue;
+      handler_.OnDisconnect(*socket, socket->leave_reason());
     }
   }
 }

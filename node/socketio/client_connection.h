@@ -11,8 +11,8 @@
 #include "absl/time/time.h"
 #include "node/engineio/engine_session.h"
 #include "node/engineio/id_generator.h"
-#include "node/socketio/packet.h"
-#include "node/socketio/socket.h"
+#include "node/socketio/packet_assembler.h"
+#include "node/socketio/socket_wire.h"
 
 namespace roomlog {
 
@@ -29,7 +29,7 @@ struct ClientRules {
 class ClientConnection final : public EngineHandler {
  public:
   // Borrows everything.
-  ClientConnection(EngineSession& session, SocketHandler& application,
+  ClientConnection(EngineSession& session, SocketWireHandler& handler,
                    const ClientRules& rules, IdGenerator& ids,
                    absl::Duration now);
   ~ClientConnection() override;
@@ -45,21 +45,25 @@ class ClientConnection final : public EngineHandler {
  private:
   class NamespaceSocket;
 
+  void OnMessage(const absl::StatusOr<bool>& is_whole);
   void OnConnect(const Packet& packet);
-  void RefuseConnect(const Packet& packet, absl::string_view message);
+  void RefuseConnect(absl::string_view name_space, absl::string_view message,
+                     absl::string_view data = "");
+  void DisconnectAll();
   NamespaceSocket* Find(absl::string_view name_space) const;
-  // Forgets the sockets that were disconnected, and tells the application.
-  void BuryDisconnected();
+  // Forgets the sockets that have left, and tells the handler.
+  void BuryLeft();
 
   EngineSession& session_;
-  SocketHandler& application_;
+  SocketWireHandler& handler_;
   const ClientRules& rules_;
   IdGenerator& ids_;
+  PacketAssembler assembler_;
   absl::Duration connect_deadline_;  // Infinite once a namespace was joined.
   // Few, so a walk is quicker than a table. None is removed from within a call
-  // to the application.
+  // to the handler.
   std::vector<std::unique_ptr<NamespaceSocket>> sockets_;
-  bool any_disconnected_ = false;
+  bool any_left_ = false;
 };
 
 }  // namespace roomlog

@@ -33,28 +33,35 @@ class ClientConnectionTest : public ::testing::Test {
     std::vector<std::string> sent;
   };
 
-  struct Application final : SocketHandler {
-    void OnConnect(Socket& socket) override {
+  struct Application final : SocketWireHandler {
+    void OnConnect(SocketWire& socket) override {
+      if (on_asked) return on_asked(socket);
+      socket.Accept();
       sockets[socket.name_space()] = &socket;
       Note(socket, "connect", socket.auth());
       if (on_connect) on_connect(socket);
     }
-    void OnEvent(Socket& socket, const IncomingEvent& event) override {
+    void OnEvent(SocketWire& socket, const IncomingEvent& event) override {
       Note(socket, event.name, event.arguments,
            event.ack_id.has_value() ? absl::StrCat("#", *event.ack_id) : "");
       if (on_event) on_event(socket, event);
     }
-    void OnDisconnect(Socket& socket, absl::string_view reason) override {
+    void OnAck(SocketWire& socket, const IncomingAck& ack) override {
+      Note(socket, absl::StrCat("ack#", ack.id), ack.arguments,
+           ack.attachments.empty() ? absl::string_view()
+                                   : ack.attachments[0].view());
+    }
+    void OnDisconnect(SocketWire& socket, absl::string_view reason) override {
       sockets.erase(socket.name_space());
       Note(socket, "disconnect", reason);
       if (on_disconnect) on_disconnect(socket);
     }
-    void OnDrained(Socket& socket) override {
+    void OnDrained(SocketWire& socket) override {
       Note(socket, "drained");
       if (on_drained) on_drained(socket);
     }
     template <typename... Words>
-    void Note(Socket& socket, const Words&... words) {
+    void Note(SocketWire& socket, const Words&... words) {
       std::string line = socket.name_space();
       for (absl::string_view word : {absl::string_view(words)...}) {
         if (!word.empty()) absl::StrAppend(&line, " ", word);
@@ -62,10 +69,11 @@ class ClientConnectionTest : public ::testing::Test {
       heard.push_back(line);
     }
 
-    std::map<std::string, Socket*> sockets;
+    std::map<std::string, SocketWire*> sockets;
     std::vector<std::string> heard;
-    std::function<void(Socket&)> on_connect, on_disconnect, on_drained;
-    std::function<void(Socket&, const IncomingEvent&)> on_event;
+    std::function<void(SocketWire&)> on_asked, on_connect, on_disconnect,
+        on_drained;
+    std::function<void(SocketWire&, const IncomingEvent&)> on_event;
   };
 
   ClientConnectionTest() {
@@ -148,17 +156,18 @@ TEST_F(ClientConnectionTest, BoundsTheNamespacesOfOneClient) {
 TEST_F(ClientConnectionTest, CarriesEventsAndAcknowledgements) {
   ClientSays("0/custom");
   TakeSent();
-  application_.on_event = [](Socket& socket, const IncomingEvent& event) {
+  application_.on_event = [](SocketWire& socket, const IncomingEvent& event) {
     if (event.ack_id) socket.Acknowledge(*event.ack_id, "[1,\"x\"]");
     socket.Send(MakeFrame(R"(2/custom,["back"])"));
   };
   ClientSays(R"(2/custom,["one",{"a":1}])");
   ClientSays(R"(2/custom,7["two"])");
-  ClientSays("3/custom,5[]");  // Acknowledges nothing.
-  ClientSays("3/custom,[]");
-  EXPECT_THAT(TakeHeard(), ElementsAre("/custom connect {}",
-                                       R"(/custom one ["one",{"a":1}])",
-                                       R"(/custom two ["two"] #7)"));
+  ClientSays("3/custom,5[1]");
+  ClientSays("3/custom,[]");  // Acknowledges nothing.
+  EXPECT_THAT(
+      TakeHeard(),
+      ElementsAre("/custom connect {}", R"(/custom one ["one",{"a":1}])",
+                  R"(/custom two ["two"] #7)", "/custom ack#5 [1]"));
   EXPECT_THAT(TakeSent(),
               ElementsAre(R"(42/custom,["back"])", R"(43/custom,7[1,"x"])",
                           R"(42/custom,["back"])"));
@@ -175,7 +184,7 @@ TEST_F(ClientConnectionTest, ClosesOnWhatDoesNotBelong) {
       {false, "0null"},       {false, ""},    {true, "0"},
       {true, "4{}"},          {true, "9"},    {true, R"(2/b,["x"])"},
       {true, "1/b,"},         {true, "2{}"},  {true, R"(2["connect"])"},
-      {true, R"(51-["x",1])"}};
+      {true, R"(50-["x",1])"}};
   for (const Case& one : cases) {
     Transport transport;
     Application application;
@@ -195,6 +204,105 @@ TEST_F(ClientConnectionTest, ClosesOnWhatDoesNotBelong) {
       EXPECT_THAT(application.heard, IsEmpty()) << one.packet;
     }
   }
+}
+
+TEST_F(ClientConnectionTest, PutsAttachmentsToTheirPacket) {
+  ClientSays("0");
+  std::vector<std::string> attachments;
+  application_.on_event = [&](SocketWire&, const IncomingEvent& event) {
+    for (const SharedBytes& bytes : event.attachments) {
+      attachments.push_back(std::string(bytes.view()));
+    }
+  };
+  ClientSays(
+      R"(52-["x",{"_placeholder":true,"num":1},[{"_placeholder":true,"num":0}]])");
+  session_.OnBinary("one");
+  EXPECT_THAT(attachments, IsEmpty());
+  session_.OnBinary("two");
+  EXPECT_THAT(attachments, ElementsAre("one", "two"));
+  ClientSays(R"(61-9[{"_placeholder":true,"num":0}])");
+  session_.OnBinary("three");
+  EXPECT_EQ(TakeHeard().back(),
+            R"(/ ack#9 [{"_placeholder":true,"num":0}] three)");
+  ClientSays(R"(2["plain",{"_placeholder":true,"num":5}])");
+  EXPECT_TRUE(session_.is_open());
+}
+
+TEST_F(ClientConnectionTest, ClosesOnWhatComesInPlaceOfAnAttachment) {
+  const std::vector<std::vector<std::string>> cases = {
+      {R"(51-["x",{"_placeholder":true,"num":0}])", "2[\"y\"]"},
+      {R"(51-["x",{"_placeholder":true,"num":0}])", "0/custom"},
+      {R"(51-["x",{"_placeholder":true,"num":1}])", "(bytes)"},
+      {R"(51-["x",{"_placeholder":true,"num":-1}])", "(bytes)"},
+      {R"(51-["x",{"_placeholder":true,"num":0.5}])", "(bytes)"},
+      {R"(51-["x",{"_placeholder":true,"num":"0"}])", "(bytes)"},
+      {R"(51-["x",{"_placeholder":true}])", "(bytes)"},
+      {R"(51-["x",{"_placeholder":true,"num":0}])", "(bytes)", "(bytes)"}};
+  for (const std::vector<std::string>& messages : cases) {
+    Transport transport;
+    Application application;
+    EngineSession session("id", {}, 1000, transport, now_);
+    ClientConnection connection(session, application, rules_, ids_, now_);
+    session.Open(connection);
+    session.OnText("40", now_);
+    transport.sent.clear();
+    for (const std::string& message : messages) {
+      if (message == "(bytes)") {
+        session.OnBinary("bytes");
+      } else {
+        session.OnText("4" + message, now_);
+      }
+    }
+    EXPECT_THAT(transport.sent, ElementsAre("(closed)")) << messages[0];
+  }
+}
+
+TEST_F(ClientConnectionTest, LetsTheHandlerTakeItsTimeToAccept) {
+  application_.on_asked = [&](SocketWire& socket) {
+    application_.sockets[socket.name_space()] = &socket;
+  };
+  ClientSays("0");
+  ClientSays("0/custom");
+  EXPECT_THAT(TakeSent(), IsEmpty());
+  EXPECT_EQ(session_.deadline(), now_ + absl::Seconds(45));
+  application_.sockets["/custom"]->Refuse("not you", R"({"code":7})");
+  application_.sockets["/"]->Disconnect();  // Nothing to disconnect yet.
+  application_.sockets["/"]->Accept();
+  application_.sockets["/"]->Accept();
+  application_.sockets["/"]->Refuse("too late", "");
+  EXPECT_THAT(
+      TakeSent(),
+      ElementsAre(R"(44/custom,{"message":"not you","data":{"code":7}})",
+                  R"(40{"sid":"ID"})"));
+  EXPECT_GT(session_.deadline(), now_ + absl::Seconds(45));
+  session_.OnTurn();
+  EXPECT_THAT(TakeHeard(), IsEmpty());
+  ClientSays("0/custom");  // It may try again.
+  EXPECT_TRUE(session_.is_open());
+  session_.OnTransportClosed("transport close");
+  session_.OnTurn();
+  EXPECT_THAT(TakeHeard(), ElementsAre("/ disconnect transport close",
+                                       "/custom disconnect transport close"));
+}
+
+TEST_F(ClientConnectionTest, ClosesWhoSpeaksBeforeItIsAccepted) {
+  application_.on_asked = [](SocketWire&) {};
+  ClientSays("0");
+  ClientSays(R"(2["x"])");
+  EXPECT_FALSE(session_.is_open());
+}
+
+TEST_F(ClientConnectionTest, DisconnectsTheWholeClient) {
+  ClientSays("0");
+  ClientSays("0/custom");
+  TakeSent();
+  TakeHeard();
+  application_.sockets["/custom"]->DisconnectClient();
+  EXPECT_THAT(TakeSent(), ElementsAre("41", "41/custom,", "(closed)"));
+  session_.OnTurn();
+  EXPECT_THAT(TakeHeard(),
+              ElementsAre("/ disconnect server namespace disconnect",
+                          "/custom disconnect server namespace disconnect"));
 }
 
 TEST_F(ClientConnectionTest, ClosesOnBytesThatBelongToNoPacket) {
@@ -222,7 +330,7 @@ TEST_F(ClientConnectionTest, LetsAClientLeaveOneNamespace) {
 }
 
 TEST_F(ClientConnectionTest, DisconnectIsToldLaterNotFromWithin) {
-  application_.on_event = [&](Socket& socket, const IncomingEvent&) {
+  application_.on_event = [&](SocketWire& socket, const IncomingEvent&) {
     socket.Disconnect();
     socket.Disconnect();
     socket.Send(MakeFrame(R"(2["late"])"));
@@ -255,15 +363,15 @@ TEST_F(ClientConnectionTest, ComesBackInTheTurnInWhichItWasDisconnected) {
 }
 
 TEST_F(ClientConnectionTest, MayDisconnectFromWithinEveryCall) {
-  application_.on_connect = [&](Socket& socket) {
+  application_.on_connect = [&](SocketWire& socket) {
     if (socket.name_space() == "/custom3") socket.Disconnect();
   };
   for (absl::string_view name : {"0/custom1", "0/custom2", "0/custom3"}) {
     ClientSays(name);
   }
   session_.OnTurn();
-  application_.on_drained = [](Socket& socket) { socket.Disconnect(); };
-  application_.on_disconnect = [&](Socket&) {
+  application_.on_drained = [](SocketWire& socket) { socket.Disconnect(); };
+  application_.on_disconnect = [&](SocketWire&) {
     for (const auto& [name, socket] : application_.sockets) {
       socket->Disconnect();
     }
@@ -294,7 +402,7 @@ TEST_F(ClientConnectionTest, TellsOfEachSocketOnceThoughMuchEndsAtOnce) {
   ClientSays("0/custom");
   TakeHeard();
   application_.sockets["/"]->Disconnect();
-  application_.on_disconnect = [&](Socket&) {
+  application_.on_disconnect = [&](SocketWire&) {
     for (const auto& [name, socket] : application_.sockets) {
       socket->Disconnect();
       socket->Send(MakeFrame("2[\"late\"]"));

@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "base/limits.h"
 #include "node/socketio/json.h"
+#include "node/socketio/socketio_limits.h"
 
 namespace roomlog {
 namespace {
@@ -14,17 +15,11 @@ namespace {
 // The largest id that a JavaScript number counts without leaving one out.
 constexpr uint64_t kAckIdMax = (uint64_t{1} << 53) - 1;
 
+// From EVENT and ACK on the wire to those with attachments.
+constexpr int kBinaryTypeStep = 3;
+
 absl::Status Malformed(absl::string_view what) {
   return absl::InvalidArgumentError(what);
-}
-
-// Names that Socket.IO's clients keep for what they tell of themselves.
-bool IsReservedEventName(absl::string_view name) {
-  constexpr absl::string_view kReserved[] = {"connect",     "connect_error",
-                                             "disconnect",  "disconnecting",
-                                             "newListener", "removeListener"};
-  return std::find(std::begin(kReserved), std::end(kReserved), name) !=
-         std::end(kReserved);
 }
 
 absl::Status CheckEvent(absl::string_view data) {
@@ -91,19 +86,38 @@ absl::Status TakeAckId(absl::string_view* rest, Packet* packet) {
   return absl::OkStatus();
 }
 
+// Takes "<n>-", which stands behind the types of packets with attachments.
+absl::Status TakeAttachments(absl::string_view* rest, Packet* packet) {
+  const size_t dash = rest->find('-');
+  if (dash == rest->npos || dash == 0 || dash > 2) {
+    return Malformed("no number of attachments");
+  }
+  for (char c : rest->substr(0, dash)) {
+    if (!absl::ascii_isdigit(c)) return Malformed("no number of attachments");
+    packet->attachments = packet->attachments * 10 + (c - '0');
+  }
+  rest->remove_prefix(dash + 1);
+  // Socket.IO's own takes 0, and then fails on whatever comes next.
+  if (packet->attachments == 0 || packet->attachments > kAttachmentsMax) {
+    return Malformed("no attachment, or too many");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Packet> DecodePacket(absl::string_view wire) {
   if (wire.empty()) return Malformed("an empty packet");
   Packet packet;
-  if (wire[0] == '5' || wire[0] == '6') {
-    return Malformed("binary attachments are not spoken here");
-  }
-  if (wire[0] < '0' || wire[0] > '4') return Malformed("no such packet type");
-  packet.type = static_cast<PacketType>(wire[0] - '0');
+  if (wire[0] < '0' || wire[0] > '6') return Malformed("no such packet type");
+  const bool is_binary = wire[0] >= '5';
+  packet.type = static_cast<PacketType>(wire[0] - '0' -
+                                        (is_binary ? kBinaryTypeStep : 0));
 
   absl::string_view rest = wire.substr(1);
-  absl::Status status = TakeNameSpace(&rest, &packet);
+  absl::Status status =
+      is_binary ? TakeAttachments(&rest, &packet) : absl::OkStatus();
+  if (status.ok()) status = TakeNameSpace(&rest, &packet);
   if (status.ok()) status = TakeAckId(&rest, &packet);
   if (!status.ok()) return status;
 
@@ -130,8 +144,19 @@ absl::string_view EventName(absl::string_view data, std::string* storage) {
   return name.substr(1, name.size() - 2);
 }
 
+bool IsReservedEventName(absl::string_view name) {
+  constexpr absl::string_view kReserved[] = {"connect",     "connect_error",
+                                             "disconnect",  "disconnecting",
+                                             "newListener", "removeListener"};
+  return std::find(std::begin(kReserved), std::end(kReserved), name) !=
+         std::end(kReserved);
+}
+
 std::string EncodePacket(const Packet& packet) {
-  std::string wire(1, static_cast<char>('0' + static_cast<int>(packet.type)));
+  const int type = static_cast<int>(packet.type) +
+                   (packet.attachments > 0 ? kBinaryTypeStep : 0);
+  std::string wire(1, static_cast<char>('0' + type));
+  if (packet.attachments > 0) absl::StrAppend(&wire, packet.attachments, "-");
   if (packet.name_space != "/") absl::StrAppend(&wire, packet.name_space, ",");
   if (packet.ack_id.has_value()) absl::StrAppend(&wire, *packet.ack_id);
   absl::StrAppend(&wire, packet.data);

@@ -1,4 +1,5 @@
-// Socket.IO packets (protocol 5) as text: `<type>[/namespace,][ack id][JSON]`.
+// Socket.IO packets (protocol 5) as text:
+// `<type>[<attachments>-][/namespace,][ack id][JSON]`.
 #ifndef ROOMLOG_NODE_SOCKETIO_PACKET_H_
 #define ROOMLOG_NODE_SOCKETIO_PACKET_H_
 
@@ -12,6 +13,8 @@
 
 namespace roomlog {
 
+// Events and acknowledgements with attachments have types of their own on the
+// wire; here Packet::attachments tells.
 enum class PacketType : uint8_t {
   kConnect = 0,
   kDisconnect = 1,
@@ -28,6 +31,9 @@ struct Packet {
   // kEvent: an array that begins with the event's name. kAck: an array.
   // kConnectError: an object or a string. kDisconnect: empty.
   absl::string_view data = "";
+  // Binary messages that follow: 1 to kAttachmentsMax for kEvent and kAck, else
+  // none.
+  uint32_t attachments = 0;
 
   friend bool operator==(const Packet&, const Packet&) = default;
 };
@@ -35,14 +41,17 @@ struct Packet {
 std::ostream& operator<<(std::ostream& out, const Packet& packet);
 
 // Reads one packet, which must be UTF-8; the result borrows from it.
-// INVALID_ARGUMENT: it is none, is of a kind not spoken here (with binary
-// attachments), or exceeds a bound: kRoomNameBytesMax for the namespace, 2^53-1
+// INVALID_ARGUMENT: it is none, announces no attachment where it should, or
+// exceeds a bound: kRoomNameBytesMax for the namespace, kAttachmentsMax, 2^53-1
 // for the acknowledgement id.
 absl::StatusOr<Packet> DecodePacket(absl::string_view wire);
 
 // The name of an event, whose data DecodePacket() gave: a string, unquoted, or
 // a number as written. Borrows from `data` or from `storage`.
 absl::string_view EventName(absl::string_view data, std::string* storage);
+
+// Whether Socket.IO's clients keep this name for what they tell of themselves.
+bool IsReservedEventName(absl::string_view name);
 
 // Writes a packet as Socket.IO's own encoder does.
 std::string EncodePacket(const Packet& packet);

@@ -50,6 +50,11 @@ TEST(DecodePacketTest, DecodesEachKind) {
       {"3/admin,13[]", {kAck, "/admin", 13, "[]"}},
       {"399[1,2]", {kAck, "/", 99, "[1,2]"}},
       {"3[]", {kAck, "/", std::nullopt, "[]"}},
+      {R"(51-["a",{"_placeholder":true,"num":0}])",
+       {kEvent, "/", std::nullopt, R"(["a",{"_placeholder":true,"num":0}])",
+        1}},
+      {R"(510-/a,7["b"])", {kEvent, "/a", 7, R"(["b"])", 10}},
+      {"62-/a,7[]", {kAck, "/a", 7, "[]", 2}},
       {"4{}", {kConnectError, "/", std::nullopt, "{}"}},
       {R"(4"m")", {kConnectError, "/", std::nullopt, R"("m")"}},
   };
@@ -112,8 +117,15 @@ TEST(DecodePacketTest, RefusesWhatIsNotAPacket) {
       "4[]",
       "4null",  //
       R"(50-["a"])",
-      R"(51-["a",{"_placeholder":true,"num":0}])",
       "5[]",
+      "51[]",
+      "5-1-[]",
+      R"(5-["a"])",
+      R"(5001-["a"])",
+      R"(511-["a"])",
+      R"(50001-["a"])",
+      "51-",
+      "51-{}",
       "511-[]",
       "5x-[]",
       "60-[]",
@@ -144,6 +156,8 @@ TEST(EncodePacketTest, WritesAsSocketIoDoes) {
       {{kDisconnect, "/a", std::nullopt, ""}, "1/a,"},
       {{kEvent, "/", std::nullopt, R"(["e"])"}, R"(2["e"])"},
       {{kAck, "/a", 0, "[]"}, "3/a,0[]"},
+      {{kEvent, "/a", 3, R"(["e"])", 2}, R"(52-/a,3["e"])"},
+      {{kAck, "/", 3, "[]", 10}, "610-3[]"},
   };
   for (const auto& [packet, want] : cases) {
     EXPECT_EQ(EncodePacket(packet), want);
@@ -162,7 +176,7 @@ TEST(DecodePacketTest, SurvivesMutatedPackets) {
       R"(2/chat,17["message-with-ack","x"])",
       R"(3/admin,13[{"ok":true}])",
       R"(4{"message":"no"})",
-      R"(451-["a",{"_placeholder":true,"num":0}])"};
+      R"(51-["a",{"_placeholder":true,"num":0}])"};
   const std::string alphabet = "0123456789/,[]{}\":\\u-e.tn \xc3\xa9";
   int decoded = 0;
   for (int round = 0; round < 100000; ++round) {

@@ -23,9 +23,11 @@ const servers = [];
 const officials = [];
 
 class EchoServer {
+  static program = "examples/echo_server";
+
   static async start(...flags) {
-    const server = new EchoServer();
-    server.process = spawn(join(kBinaries, "test/e2e/echo_server"), flags, {
+    const server = new this();
+    server.process = spawn(join(kBinaries, this.program), flags, {
       stdio: ["ignore", "pipe", "inherit"],
     });
     servers.push(server);
@@ -35,7 +37,7 @@ class EchoServer {
       let text = "";
       server.process.stdout.on("data", (chunk) => {
         text += chunk;
-        const match = /^listening on (\S+)$/m.exec(text);
+        const match = /listening on (\S+)$/m.exec(text);
         if (match) done(match[1]);
       });
       server.ended.then(() => fail(new Error("the server ended at once")));
@@ -48,6 +50,11 @@ class EchoServer {
     this.process.kill("SIGTERM");
     return within("the server ends", this.ended);
   }
+}
+
+// The same, with more that can be asked of it.
+class LibraryServer extends EchoServer {
+  static program = "test/e2e/library_server";
 }
 
 // Whatever failed: nothing is left running.
@@ -267,7 +274,7 @@ for (const path of ["/socket.io", "/socket.io?EIO=4&transport=websocket", "/engi
 }
 
 test("heartbeat: a ping after each interval, and the end without a pong", async () => {
-  const server = await EchoServer.start("--ping_interval=300ms", "--ping_timeout=200ms");
+  const server = await LibraryServer.start("--ping_interval=300ms", "--ping_timeout=200ms");
   const client = await RawClient.connect(server);
   const began = performance.now();
   for (let i = 1; i <= 3; ++i) {
@@ -342,8 +349,7 @@ for (const packet of [
   "42", "421", // Accepted without an event there; closing is the safer choice.
   "43", "43{}",
   '4299999999999999999999["e"]', // An id beyond what JavaScript counts.
-  '450-["x"]', '451-["x",{"_placeholder":true,"num":0}]', "4511-[]", "45x-[]", "45[]",
-  "461-[]", Buffer.from("binary with no header"),
+  '450-["x"]', "4511-[]", "45x-[]", "45[]", '451-["connect"]', "451-{}", "460-[]", Buffer.from("binary with no header"),
 ]) {
   test(`then ${packet} closes`, async () => {
     const client = await RawClient.connect(main);
@@ -374,8 +380,11 @@ for (const [packet, answer] of [
   ['42["message","\ud83d\ude00 \u00fc"]', '42["message-back","\ud83d\ude00 \u00fc"]'],
   // `ws` sends a lone surrogate as U+FFFD; as an escape it is passed on.
   ['42["message","\ud83d"]', '42["message-back","\ufffd"]'],
-  [String.raw`42["message","\ud83d"]`, String.raw`42["message-back","\ud83d"]`],
-  ['42["message",100000000000000000000,1e400]', '42["message-back",100000000000000000000,1e400]'],
+  [String.raw`42["message","\ud83d"]`, '42["message-back","\ufffd"]'],
+  // Numbers as JavaScript writes those that it read.
+  ['42["message",100000000000000000000,1e400]', '42["message-back",100000000000000000000,null]'],
+  ['42["message", 1.0 , -0, 1e21, 1E-7, 0.1 ]', '42["message-back",1,0,1e+21,1e-7,0.1]'],
+  ['42["message",{"b":1,"a":{"10":2,"2":3}}]', '42["message-back",{"b":1,"a":{"10":2,"2":3}}]'],
 ]) {
   test(`then ${packet} gets ${answer}`, async () => {
     const client = await RawClient.connect(main);
@@ -385,6 +394,56 @@ for (const [packet, answer] of [
     await client.close();
   });
 }
+
+// Packets with attachments: a text is a message as it is, a Buffer is a binary one.
+const kOne = '{"_placeholder":true,"num":0}';
+const kTwo = '{"_placeholder":true,"num":1}';
+for (const [name, packets] of [
+  ["text in place of an attachment", [`451-["x",${kOne}]`, '42["y"]']],
+  ["a CONNECT in place of an attachment", [`451-["x",${kOne}]`, "40/custom"]],
+  ["an attachment too many", [`451-["message",${kOne}]`, Buffer.from("a"), Buffer.from("b")]],
+  ["a placeholder beyond the attachments", [`451-["x",${kTwo}]`, Buffer.from("a")]],
+  ["a placeholder below them", ['451-["x",{"_placeholder":true,"num":-1}]', Buffer.from("a")]],
+  ["a placeholder with a number as text", ['451-["x",{"_placeholder":true,"num":"0"}]', Buffer.from("a")]],
+  ["a placeholder without a number", ['451-["x",{"_placeholder":true}]', Buffer.from("a")]],
+  ["an unknown namespace", [`451-/nope,["x",${kOne}]`, Buffer.from("a")]],
+]) {
+  test(`then ${name} closes`, async () => {
+    const client = await RawClient.connect(main);
+    client.send(...packets);
+    assert.equal(await client.closeCode(), 1005);
+  });
+}
+
+for (const [packets, answers] of [
+  [[`451-["message",${kOne}]`, Buffer.from([0, 255])],
+    [`451-["message-back",${kOne}]`, Buffer.from([0, 255])]],
+  [[`451-7["message-with-ack",${kOne}]`, Buffer.from("a")], [`461-7[${kOne}]`, Buffer.from("a")]],
+  // At any depth; told again in the order in which they stand.
+  [[`452-["message",{"x":[${kTwo}]},${kOne},1]`, Buffer.from("a"), Buffer.from("b")],
+    [`452-["message-back",{"x":[${kOne}]},${kTwo},1]`, Buffer.from("b"), Buffer.from("a")]],
+  [[`451-["message",${kOne},${kOne}]`, Buffer.from("a")],
+    [`452-["message-back",${kOne},${kTwo}]`, Buffer.from("a"), Buffer.from("a")]],
+  [[`451-["message",1]`, Buffer.from("a")], ['42["message-back",1]']],
+  [[`451-["message",${kOne}]`, Buffer.alloc(0)], [`451-["message-back",${kOne}]`, Buffer.alloc(0)]],
+]) {
+  test(`then ${packets[0]} with its attachments gets ${answers[0]}`, async () => {
+    const client = await RawClient.connect(main);
+    client.send(...packets);
+    for (const answer of answers) assert.deepEqual(await client.next(), answer);
+    await client.sendIgnored();
+    await client.close();
+  });
+}
+
+test("ten attachments are taken", async () => {
+  const client = await RawClient.connect(main);
+  const marks = Array.from({ length: 10 }, (_, num) => JSON.stringify({ _placeholder: true, num }));
+  client.send(`4510-["message",${marks}]`, ...marks.map((_, i) => Buffer.from([i])));
+  assert.equal(await client.next(), `4510-["message-back",${marks}]`);
+  for (let i = 0; i < 10; ++i) assert.deepEqual(await client.next(), Buffer.from([i]));
+  await client.close();
+});
 
 for (const [packet, answer] of [
   ["40/custom", '42/custom,["auth",{}]'],
@@ -414,16 +473,18 @@ test("leaving a namespace leaves the connection", async () => {
 });
 
 test("the server disconnects a socket, not the connection", async () => {
-  const client = await RawClient.connect(main);
+  const server = await LibraryServer.start();
+  const client = await RawClient.connect(server);
   client.send('42["leave-me"]');
   assert.equal(await client.next(), "41");
   client.send("40");
   assert.match(await client.next(), /^40\{"sid":/);
   await client.close();
+  await server.stop();
 });
 
 test("disconnect reasons, word for word", async () => {
-  const server = await EchoServer.start();
+  const server = await LibraryServer.start();
   for (const [reason, end] of [
     ["transport close", (client) => client.close()],
     ["transport close", (client) => (client.socket.terminate(), client.closed)],
@@ -518,7 +579,7 @@ test("ten thousand messages come back in order", async () => {
 });
 
 test("a client that does not read is closed, and no other notices", async () => {
-  const server = await EchoServer.start();
+  const server = await LibraryServer.start();
   const deaf = await RawClient.connect(server);
   const other = await RawClient.connect(server);
   deaf.socket.pause();
@@ -665,6 +726,18 @@ test("official client: events, acknowledgements, auth, namespaces", async () => 
   socket.disconnect();
 });
 
+test("official client: bytes, both ways", async () => {
+  const socket = official(main);
+  const args = [Buffer.from([1, 2, 3]), { deep: [{ bytes: Buffer.from("x") }, null] }, "text"];
+  const back = once(socket, "message-back");
+  socket.emit("message", ...args);
+  assert.deepEqual(await back, args);
+  const answer = new Promise((done) =>
+    socket.emit("message-with-ack", ...args, (...parts) => done(parts)));
+  assert.deepEqual(await within("an answer", answer), args);
+  socket.disconnect();
+});
+
 test("official client: a namespace that does not exist", async () => {
   const socket = official(main, "/nope");
   const [error] = await once(socket, "connect_error");
@@ -673,7 +746,8 @@ test("official client: a namespace that does not exist", async () => {
 });
 
 test("official client: the server disconnects it, and it comes back", async () => {
-  const socket = official(main);
+  const server = await LibraryServer.start();
+  const socket = official(server);
   await once(socket, "connect");
   const left = once(socket, "disconnect");
   socket.emit("leave-me");
@@ -683,6 +757,7 @@ test("official client: the server disconnects it, and it comes back", async () =
   await once(socket, "connect");
   assert.notEqual(socket.id, first);
   socket.disconnect();
+  await server.stop();
 });
 
 test("official client: the heartbeat keeps it", async () => {

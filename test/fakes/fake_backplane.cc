@@ -92,6 +92,21 @@ bool FakeBackplane::TakeRequest() {
     return true;
   }
   auto& [publish, done] = std::get<PublishTaken>(request);
+  if ((publish.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) {
+    PublishAnswer handed_on;
+    for (auto& [handle, followed] : followed_) {
+      if (followed.room != publish.room || !followed.taken) continue;
+      ++handed_on.receivers;
+      Event event{head(publish.room).offset, head(publish.room).offset,
+                  publish.id, publish.packet, publish.flags};
+      deliveries_.push_back(Delivered{handle, std::move(event)});
+    }
+    // Other nodes that follow the room are the test's affair.
+    handed_on.receivers += other_receivers_;
+    ephemeral_.push_back(std::move(publish));
+    deliveries_.push_back(Published{std::move(done), handed_on});
+    return true;
+  }
   if (!publish_status_.ok()) {
     deliveries_.push_back(Published{std::move(done), publish_status_});
     return true;

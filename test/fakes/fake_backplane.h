@@ -85,6 +85,10 @@ class FakeBackplane final : public Backplane {
   void FailPublishes(absl::Status status) {
     publish_status_ = std::move(status);
   }
+  // So many other followers take each ephemeral event.
+  void set_other_receivers(uint32_t count) { other_receivers_ = count; }
+  // The ephemeral events that the node has published.
+  const std::vector<PublishRequest>& ephemeral() const { return ephemeral_; }
   // As after a resubscribe that the broker refuses.
   void RefuseRoom(const RoomKey& room, absl::Status status);
 
@@ -151,6 +155,8 @@ class FakeBackplane final : public Backplane {
   std::deque<Delivery> deliveries_;
   std::deque<std::pair<HistoryRequest, ReadDone>> reads_;
   std::deque<std::pair<absl::StatusOr<HistoryPage>, ReadDone>> pages_;
+  std::vector<PublishRequest> ephemeral_;
+  uint32_t other_receivers_ = 0;
   absl::Status follow_status_;
   absl::Status read_status_;
   absl::Status publish_status_;

@@ -6,7 +6,7 @@
 
 namespace roomlog {
 
-void FakeSocket::Read(SocketHandler& handler) {
+void FakeSocket::Read(SocketWireHandler& handler) {
   reads_ = true;
   const bool held_back = queued_bytes_ > 0;
   queued_bytes_ = 0;
@@ -16,7 +16,7 @@ void FakeSocket::Read(SocketHandler& handler) {
 void FakeSocket::Send(SharedFramePtr frame) {
   if (!reads_) queued_bytes_ += frame->wire().size();
   // Without Engine.IO's packet type.
-  sent_.emplace_back(frame->payload().substr(1));
+  sent_.emplace_back(frame->payload().substr(frame->is_binary() ? 0 : 1));
   frames_.push_back(std::move(frame));
 }
 

@@ -9,17 +9,18 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "node/socketio/socket.h"
+#include "node/socketio/socket_wire.h"
 
 namespace roomlog {
 
-class FakeSocket final : public Socket {
+class FakeSocket final : public SocketWire {
  public:
   explicit FakeSocket(std::string id, std::string name_space = "/")
       : id_(std::move(id)), name_space_(std::move(name_space)) {}
 
-  // Everything since the last call, in order: packets as they are, and
-  // acknowledgements as `<ack id><arguments>`, such as `7[{"ok":true}]`.
+  // Everything since the last call, in order: packets as they are, bytes
+  // as such, and acknowledgements as `<ack id><arguments>`, such as
+  // `7[{"ok":true}]`.
   std::vector<std::string> TakeSent() { return std::exchange(sent_, {}); }
   // The frames of TakeSent() that were packets.
   const std::vector<SharedFramePtr>& frames() const { return frames_; }
@@ -27,10 +28,13 @@ class FakeSocket final : public Socket {
   // While the client does not read, what it is sent queues up.
   void StopReading() { reads_ = false; }
   // Reads all there is, and on.
-  void Read(SocketHandler& handler);
+  void Read(SocketWireHandler& handler);
   void QueueBytes(size_t bytes) { queued_bytes_ += bytes; }
 
   bool disconnected() const { return disconnected_; }
+  bool accepted() const { return accepted_; }
+  // The message it was refused with, and the data.
+  const std::string& refusal() const { return refusal_; }
 
   const std::string& id() const override { return id_; }
   const std::string& name_space() const override { return name_space_; }
@@ -38,7 +42,13 @@ class FakeSocket final : public Socket {
   void Send(SharedFramePtr frame) override;
   void Acknowledge(uint64_t ack_id, absl::string_view arguments) override;
   size_t queued_bytes() const override { return queued_bytes_; }
+  const HandshakeInfo& handshake() const override { return handshake_; }
+  void Accept() override { accepted_ = true; }
+  void Refuse(absl::string_view message, absl::string_view data) override {
+    refusal_ = std::string(message) + std::string(data);
+  }
   void Disconnect() override { disconnected_ = true; }
+  void DisconnectClient() override { disconnected_ = true; }
 
  private:
   const std::string id_;
@@ -48,6 +58,9 @@ class FakeSocket final : public Socket {
   bool reads_ = true;
   size_t queued_bytes_ = 0;
   bool disconnected_ = false;
+  bool accepted_ = false;
+  std::string refusal_;
+  HandshakeInfo handshake_;
 };
 
 }  // namespace roomlog

@@ -1,0 +1,95 @@
+#include "node/application/answer.h"
+
+#include "absl/strings/str_cat.h"
+#include "node/socketio/json.h"
+
+namespace roomlog {
+namespace {
+
+void AppendGap(const std::optional<Gap>& gap, std::string* json) {
+  if (!gap.has_value()) {
+    json->append("null");
+    return;
+  }
+  json->push_back('{');
+  AppendGapMembers(*gap, json);
+  json->push_back('}');
+}
+
+absl::string_view BoolName(bool value) { return value ? "true" : "false"; }
+
+}  // namespace
+
+absl::string_view ErrorCodeName(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kBadRequest:
+      return "bad_request";
+    case ErrorCode::kBadRoom:
+      return "bad_room";
+    case ErrorCode::kBadEvent:
+      return "bad_event";
+    case ErrorCode::kBadOffset:
+      return "bad_offset";
+    case ErrorCode::kTooLarge:
+      return "too_large";
+    case ErrorCode::kLimit:
+      return "limit";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+  }
+  return "bad_request";
+}
+
+Refusal RefusalOf(const absl::Status& status) {
+  const auto refuse = [&](ErrorCode code) {
+    return Refusal{code, std::string(status.message())};
+  };
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return refuse(ErrorCode::kBadRequest);
+    case absl::StatusCode::kOutOfRange:
+      return refuse(ErrorCode::kBadOffset);
+    case absl::StatusCode::kResourceExhausted:
+      return refuse(ErrorCode::kLimit);
+    default:
+      return refuse(ErrorCode::kUnavailable);
+  }
+}
+
+std::string ErrorAnswer(const Refusal& refusal) {
+  return absl::StrCat("[{\"ok\":false,\"error\":{\"code\":\"",
+                      ErrorCodeName(refusal.code),
+                      "\",\"message\":", Quote(refusal.message), "}}]");
+}
+
+std::string LeaveAnswer() { return "[{\"ok\":true}]"; }
+
+std::string NodeAnswer(absl::string_view node_name) {
+  return absl::StrCat("[{\"ok\":true,\"node\":", Quote(node_name), "}]");
+}
+
+std::string JoinAnswer(absl::string_view room, Position position,
+                       size_t replayed, const std::optional<Gap>& gap) {
+  std::string json = absl::StrCat("[{\"ok\":true,\"room\":", Quote(room),
+                                  ",\"offset\":\"", FormatPosition(position),
+                                  "\",\"replayed\":", replayed, ",\"gap\":");
+  AppendGap(gap, &json);
+  json.append("}]");
+  return json;
+}
+
+std::string PublishAnswerJson(Position position, bool duplicate) {
+  return absl::StrCat("[{\"ok\":true,\"offset\":\"", FormatPosition(position),
+                      "\",\"duplicate\":", BoolName(duplicate), "}]");
+}
+
+std::string HistoryAnswerJson(const HistoryAnswer& answer) {
+  std::string json =
+      absl::StrCat("[{\"ok\":true,\"events\":[", answer.events_json,
+                   "],\"more\":", BoolName(answer.more), ",\"gap\":");
+  AppendGap(answer.gap, &json);
+  json.append("}]");
+  return json;
+}
+
+}  // namespace roomlog

@@ -1,0 +1,61 @@
+// What clients ask of the room application, read from the events they send and
+// checked against every rule that needs no state.
+#ifndef ROOMLOG_NODE_APPLICATION_REQUEST_H_
+#define ROOMLOG_NODE_APPLICATION_REQUEST_H_
+
+#include <simdjson.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/strings/string_view.h"
+#include "base/position.h"
+#include "base/room_key.h"
+#include "node/application/answer.h"
+#include "node/rooms/history_page.h"
+#include "node/rooms/replay_start.h"
+#include "node/socketio/args.h"
+
+namespace roomlog {
+
+struct ClientJoin {
+  RoomKey room;
+  ReplayStart start;
+};
+
+struct ClientLeave {
+  RoomKey room;
+};
+
+struct ClientPublish {
+  RoomKey room;
+  std::string id;      // Empty: none.
+  std::string packet;  // As the log keeps it; at most kPacketBytesMax.
+};
+
+using ClientHistory = HistoryQuery;
+
+// Which node am I on?
+struct ClientNode {};
+
+using ClientRequest = std::variant<ClientJoin, ClientLeave, ClientPublish,
+                                   ClientHistory, ClientNode, Refusal>;
+
+// Keeps buffers from one request to the next. One thread.
+class RequestReader {
+ public:
+  // Reads what a socket of `name_space` sent: any JSON whatever, of which a
+  // Refusal says what is wrong with it.
+  ClientRequest Read(absl::string_view name_space, absl::string_view event,
+                     const Args& args);
+
+ private:
+  simdjson::dom::parser parser_;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_NODE_APPLICATION_REQUEST_H_

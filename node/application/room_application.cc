@@ -1,0 +1,107 @@
+#include "node/application/room_application.h"
+
+#include <utility>
+#include <variant>
+
+#include "base/limits.h"
+
+namespace roomlog {
+
+// What the handlers of one socket share. Lives as long as an answer may come.
+struct RoomApplication::Client {
+  explicit Client(Socket& its_socket) : socket(its_socket) {}
+
+  Socket& socket;         // For its own handlers only: answers may outlive it.
+  size_t unanswered = 0;  // Requests.
+};
+
+RoomApplication::RoomApplication(std::string node_name)
+    : node_name_(std::move(node_name)) {}
+
+void RoomApplication::Serve(Namespace name_space) {
+  name_space.OnConnection([this](Socket& socket) {
+    socket.OnAny([this, client = std::make_shared<Client>(socket)](
+                     absl::string_view event, const Args& args,
+                     const Ack& ack) {
+      if (client->unanswered >= kUnansweredRequestsPerClientMax) {
+        On(client, ack,
+           Refusal{ErrorCode::kLimit,
+                   "too many requests are unanswered; wait for answers before "
+                   "sending more"});
+        return;
+      }
+      // Keeps buffers from one request to the next.
+      static thread_local RequestReader reader;
+      std::visit([&](auto request) { On(client, ack, std::move(request)); },
+                 reader.Read(client->socket.name_space().name(), event, args));
+    });
+  });
+}
+
+void RoomApplication::On(const ClientPtr& client, const Ack& ack,
+                         ClientJoin join) const {
+  ++client->unanswered;
+  const std::string room(join.room.room());
+  client->socket.Join(
+      room, join.start, [client, ack, room](absl::StatusOr<Joined> joined) {
+        --client->unanswered;
+        if (joined.ok()) {
+          ack.SendJson(JoinAnswer(room, joined->position, joined->replayed,
+                                  joined->gap));
+          return;
+        }
+        Refusal refusal = RefusalOf(joined.status());
+        if (refusal.code == ErrorCode::kBadRequest) {
+          refusal.code = ErrorCode::kBadRoom;
+        }
+        ack.SendJson(ErrorAnswer(refusal));
+      });
+}
+
+void RoomApplication::On(const ClientPtr& client, const Ack& ack,
+                         ClientLeave leave) const {
+  ++client->unanswered;
+  client->socket.Leave(leave.room.room(),
+                       [client, ack](const absl::StatusOr<Joined>&) {
+                         --client->unanswered;
+                         ack.SendJson(LeaveAnswer());
+                       });
+}
+
+void RoomApplication::On(const ClientPtr& client, const Ack& ack,
+                         ClientPublish publish) const {
+  ++client->unanswered;
+  client->socket.name_space().PublishPacket(
+      std::move(publish.room), std::move(publish.packet),
+      {.id = std::move(publish.id)},
+      [client, ack](absl::StatusOr<Published> published) {
+        --client->unanswered;
+        ack.SendJson(
+            published.ok()
+                ? PublishAnswerJson(published->position, published->duplicate)
+                : ErrorAnswer(RefusalOf(published.status())));
+      });
+}
+
+void RoomApplication::On(const ClientPtr& client, const Ack& ack,
+                         ClientHistory history) const {
+  if (!ack.is_wanted()) return;  // Nobody waits for what it would find.
+  ++client->unanswered;
+  client->socket.History(
+      std::move(history), [client, ack](absl::StatusOr<HistoryAnswer> page) {
+        --client->unanswered;
+        ack.SendJson(page.ok() ? HistoryAnswerJson(*page)
+                               : ErrorAnswer(RefusalOf(page.status())));
+      });
+}
+
+void RoomApplication::On(const ClientPtr&, const Ack& ack, ClientNode) const {
+  ack.SendJson(NodeAnswer(node_name_));
+}
+
+void RoomApplication::On(const ClientPtr&, const Ack& ack,
+                         Refusal refusal) const {
+  ack.SendJson(ErrorAnswer(refusal));
+}
+
+}  // namespace roomlog

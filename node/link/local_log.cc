@@ -1,0 +1,160 @@
+#include "node/link/local_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/limits.h"
+#include "node/socketio/socketio_limits.h"
+
+namespace roomlog {
+
+EventView LocalLog::Event::View() const {
+  EventView view;
+  view.offset = offset;
+  view.previous = previous;
+  view.time_ms = time_ms;
+  view.flags = flags;
+  view.id = bytes.view().substr(0, id_bytes);
+  view.packet = bytes.view().substr(id_bytes);
+  return view;
+}
+
+PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
+                                Deliver deliver) {
+  PublishAnswer answer;
+  const bool is_logged = (request.flags & proto::EVENT_FLAG_EPHEMERAL) == 0;
+  Event event;
+  event.time_ms = time_ms;
+  event.flags = request.flags;
+  event.id_bytes = request.id.size();
+  event.bytes = SharedBytes(absl::StrCat(request.id, request.packet));
+  event.offset = last_offset_;
+  if (is_logged) {
+    Room& room = RoomOf(request.room);
+    const auto same = room.ids.find(request.id);
+    if (!request.id.empty() && same != room.ids.end()) {
+      return {{epoch_, same->second}, /*duplicate=*/true};
+    }
+    last_offset_ = last_offset_.Next();
+    event.offset = last_offset_;
+    event.previous = room.head;
+    answer.position = {epoch_, event.offset};
+    room.head = event.offset;
+    if (!request.id.empty()) room.ids[request.id] = event.offset;
+    room.bytes += BytesOf(event);
+    bytes_ += BytesOf(event);
+    room.events.push_back(event);
+    while (room.events.size() > kLocalRoomEventsMax ||
+           room.bytes > kLocalRoomBytesMax) {
+      DropOldest(room);
+    }
+    by_silence_.splice(by_silence_.end(), by_silence_, room.silent);
+    KeepWithinBounds();
+  }
+  const auto followers = followers_.find(request.room);
+  if (followers == followers_.end()) return answer;
+  for (const Follower& follower : followers->second) {
+    deliver(follower.loop, {follower.handle, event.View(), event.bytes});
+  }
+  answer.receivers = static_cast<uint32_t>(followers->second.size());
+  return answer;
+}
+
+Position LocalLog::Follow(const RoomKey& room, Follower follower) {
+  followers_[room].push_back(follower);
+  followed_[follower] = room;
+  const auto found = rooms_.find(room);
+  // Of a room that was forgotten nobody knows where it ended; but all it had is
+  // before what comes.
+  return {epoch_,
+          found == rooms_.end() ? forgotten_through_ : found->second.head};
+}
+
+void LocalLog::Unfollow(Follower follower) {
+  const auto followed = followed_.extract(follower);
+  if (followed.empty()) return;
+  const auto room = followers_.find(followed.mapped());
+  std::erase(room->second, follower);
+  if (room->second.empty()) followers_.erase(room);
+}
+
+HistoryPage LocalLog::Read(const HistoryRequest& request) const {
+  HistoryPage page;
+  page.epoch = epoch_;
+  page.head = page.trimmed_through = forgotten_through_;
+  const auto found = rooms_.find(request.room);
+  if (found == rooms_.end()) return page;
+  const Room& room = found->second;
+  page.head = room.head;
+  page.trimmed_through = room.trimmed_through;
+  const auto before = [](const Event& event, Offset offset) {
+    return event.offset < offset;
+  };
+  auto begin = std::lower_bound(room.events.begin(), room.events.end(),
+                                request.after.Next(), before);
+  auto end = std::lower_bound(begin, room.events.end(), request.before, before);
+  std::vector<const Event*> taken;
+  size_t bytes = 0;
+  // Whether the event is on the page, or the page ends before it.
+  const auto take = [&](const Event& event) {
+    if (event.time_ms < request.since_ms) return true;
+    if (taken.size() == request.events_max ||
+        (!taken.empty() && bytes + event.bytes.size() > kReadBytesMax)) {
+      page.more = true;
+      return false;
+    }
+    bytes += event.bytes.size();
+    taken.push_back(&event);
+    return true;
+  };
+  if (request.newest_first) {
+    while (begin != end && take(*std::prev(end))) --end;
+    std::reverse(taken.begin(), taken.end());
+  } else {
+    while (begin != end && take(*begin)) ++begin;
+  }
+  for (const Event* event : taken) {
+    page.events.push_back(event->View());
+    page.bytes.push_back(event->bytes);
+  }
+  return page;
+}
+
+LocalLog::Room& LocalLog::RoomOf(const RoomKey& key) {
+  const auto [found, is_new] = rooms_.try_emplace(key);
+  if (is_new) {
+    found->second.head = forgotten_through_;
+    found->second.trimmed_through = forgotten_through_;
+    found->second.silent = by_silence_.insert(by_silence_.end(), key);
+  }
+  return found->second;
+}
+
+void LocalLog::DropOldest(Room& room) {
+  const Event& oldest = room.events.front();
+  const size_t bytes = BytesOf(oldest);
+  room.bytes -= bytes;
+  bytes_ -= bytes;
+  room.trimmed_through = oldest.offset;
+  room.ids.erase(std::string(oldest.View().id));
+  room.events.pop_front();
+}
+
+void LocalLog::KeepWithinBounds() {
+  while ((bytes_ > kLocalLogBytesMax || rooms_.size() > kLocalRoomsMax) &&
+         by_silence_.size() > 1) {
+    const auto forgotten = rooms_.find(by_silence_.front());
+    forgotten_through_ = std::max(forgotten_through_, forgotten->second.head);
+    bytes_ -= forgotten->second.bytes;
+    rooms_.erase(forgotten);
+    by_silence_.pop_front();
+  }
+}
+
+size_t LocalLog::BytesOf(const Event& event) {
+  constexpr size_t kOverheadBytes = 160;  // About what it costs besides.
+  return event.bytes.size() + kOverheadBytes;
+}
+
+}  // namespace roomlog

@@ -1,0 +1,150 @@
+// How RoomLayer hands live events to whom they are for: see room_layer.h.
+#include <algorithm>
+#include <utility>
+
+#include "node/rooms/room_layer.h"
+#include "node/socketio/socketio_limits.h"
+
+namespace roomlog {
+
+void RoomLayer::OnEvents(absl::Span<const RoomEvent> events) {
+  for (const RoomEvent& arrived : events) {
+    const EventView& event = arrived.event;
+    const auto found = followed_.find(arrived.room);
+    if (found == followed_.end()) {
+      const auto raw = raw_followed_.find(arrived.room);
+      // It may ask for anything, even to follow another room.
+      if (raw != raw_followed_.end())
+        raw_rooms_.at(RoomKey(raw->second))(event);
+      continue;
+    }
+    Room& room = *found->second;
+    if (!room.position.has_value()) continue;
+    if ((event.flags & proto::EVENT_FLAG_EPHEMERAL) == 0) {
+      if (event.offset <= room.position->offset) continue;
+      FollowLogHead({room.position->epoch, event.offset});
+    }
+    Deliver(room, event, room.packets.Render(event, room.position->epoch));
+  }
+}
+
+void RoomLayer::Deliver(Room& room, const EventView& event,
+                        RoomPackets::Rendered rendered) {
+  const bool is_logged = (event.flags & proto::EVENT_FLAG_EPHEMERAL) == 0;
+  const bool is_for_nodes =
+      rendered.envelope != nullptr && IsForNodes(*rendered.envelope);
+  if (rendered.frames.empty() && !is_for_nodes) ++unsendable_events_;
+  {
+    const Audience audience(rendered.envelope.get(), room.key, rooms_);
+    ForEachCandidate(room, audience, rendered.envelope.get(),
+                     [&](Membership& member) {
+                       DeliverTo(member, event, rendered, audience);
+                     });
+  }
+  if (is_logged) {
+    room.position->offset = event.offset;
+    if (room.catching_up == 0) {
+      room.recent.Reset(event.offset);
+    } else if (!rendered.frames.empty()) {
+      room.recent.Add(
+          {event.offset, rendered.frames, rendered.envelope, rendered.bytes});
+    }
+  }
+  if (!is_for_nodes || node_events_ == nullptr) return;
+  const RoomKey key = room.key;  // What the handler does may end the room.
+  node_events_->OnNodeEvent(
+      {.room = key,
+       .envelope = *rendered.envelope,
+       .packet = rendered.packet,
+       .has_attachments =
+           (event.flags & proto::EVENT_FLAG_HAS_ATTACHMENTS) != 0,
+       .position =
+           is_logged ? Position{log_head_.epoch, event.offset} : log_head_});
+}
+
+void RoomLayer::DeliverTo(Membership& member, const EventView& event,
+                          const RoomPackets::Rendered& rendered,
+                          const Audience& audience) {
+  if (member.state != Membership::State::kLive) return;
+  RoomClient& client = member.client;
+  const bool is_wanted = !rendered.frames.empty() && audience.Includes(client);
+  if ((event.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) {
+    if (is_wanted && client.socket.queued_bytes() <= kVolatileQueueBytesMax) {
+      client.Send(rendered.frames);
+    }
+    return;
+  }
+  if (event.offset <= member.cursor) return;
+  if (client.full() && (is_wanted || rendered.envelope == nullptr)) {
+    // Its queue is long enough; it reads on from here as that drains.
+    member.Become(Membership::State::kBehind);
+    Enqueue(member);
+    return;
+  }
+  if (is_wanted) client.Send(rendered.frames);
+  member.cursor = event.offset;
+}
+
+void RoomLayer::ForEachCandidate(Room& room, const Audience& audience,
+                                 const proto::Envelope* envelope,
+                                 absl::FunctionRef<void(Membership&)> visit) {
+  if (!audience.is_for_few()) {
+    for (Membership* const member : room.members) visit(*member);
+    return;
+  }
+  // The event lies in the namespace's room, whose members may be very many.
+  const std::string& name =
+      envelope->rooms(static_cast<int>(envelope->through()));
+  const auto visit_client = [&](RoomClient& client) {
+    const auto member = client.memberships.find(&room);
+    if (member != client.memberships.end()) visit(*member->second);
+  };
+  const auto in_namespace =
+      clients_by_id_.find(std::string(room.key.name_space()));
+  if (in_namespace == clients_by_id_.end()) return;
+  const auto client = in_namespace->second.find(name);
+  if (client != in_namespace->second.end()) visit_client(*client->second);
+  const absl::StatusOr<RoomKey> key =
+      RoomKey::Make(room.key.name_space(), name);
+  if (!key.ok() || name.empty()) return;
+  if (Room* const named = FindRoom(*key)) {
+    for (Membership* const member : named->members) {
+      visit_client(member->client);
+    }
+  }
+}
+
+std::vector<SocketWire*> RoomLayer::Select(absl::string_view name_space,
+                                           const proto::Envelope& envelope) {
+  std::vector<SocketWire*> selected;
+  const absl::StatusOr<RoomKey> room = RoomKey::Make(name_space, "");
+  const auto clients = clients_by_id_.find(std::string(name_space));
+  if (!room.ok() || clients == clients_by_id_.end()) return selected;
+  const Audience audience(&envelope, *room, rooms_);
+  for (const auto& [id, client] : clients->second) {
+    if (audience.Selects(*client)) selected.push_back(&client->socket);
+  }
+  // In an order that does not hang on where the table put them.
+  std::sort(selected.begin(), selected.end(),
+            [](const SocketWire* a, const SocketWire* b) {
+              return a->id() < b->id();
+            });
+  return selected;
+}
+
+std::vector<SocketWire*> RoomLayer::Recipients(
+    const RoomKey& key, const proto::Envelope& envelope) {
+  std::vector<SocketWire*> recipients;
+  Room* const room = FindRoom(key);
+  if (room == nullptr) return recipients;
+  const Audience audience(&envelope, key, rooms_);
+  ForEachCandidate(*room, audience, &envelope, [&](Membership& member) {
+    if (member.state == Membership::State::kLive && !member.client.full() &&
+        audience.Includes(member.client)) {
+      recipients.push_back(&member.client.socket);
+    }
+  });
+  return recipients;
+}
+
+}  // namespace roomlog

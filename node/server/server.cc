@@ -1,0 +1,216 @@
+#include "node/server/server.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "node/engineio/engine_server.h"
+#include "node/engineio/id_generator.h"
+#include "node/link/local_broker.h"
+#include "node/link/loop_link.h"
+#include "node/server/loop_runtime.h"
+#include "node/socketio/client_connection.h"
+#include "node/socketio/json.h"
+
+namespace roomlog {
+
+namespace asio = boost::asio;
+
+// What there is from Start() on.
+class Server::Runtime {
+ public:
+  Runtime(const ServerOptions& options, ServerCore& core)
+      : options_(options), core_(core) {
+    rules_.connect_timeout = options.connect_timeout;
+    rules_.is_namespace = [&core](absl::string_view name) {
+      return core.Find(name) != nullptr;
+    };
+  }
+
+  ~Runtime() {
+    for (const auto& loop : loops_) loop->loop().port()->Close();
+    core_.loops.clear();
+    // The engine ends its threads, and with them every use of what follows.
+    engine_.reset();
+    loops_.clear();
+  }
+
+  absl::StatusOr<uint16_t> Start(std::shared_ptr<const ServerCore> core) {
+    EngineOptions engine = options_.engine;
+    if (!engine.health) engine.health = [this] { return BrokerHealth(); };
+    engine_ = std::make_unique<EngineServer>(
+        std::move(engine), io_, [this](EngineSession& session, size_t index) {
+          LoopRuntime& loop = *loops_[index];
+          return std::make_unique<ClientConnection>(
+              session, loop.loop(), rules_, loop.ids(), clock_.Steady());
+        });
+    for (size_t i = 0; i < engine_->loop_count(); ++i) {
+      absl::StatusOr<std::unique_ptr<LoopBackplane>> backplane = Connect(i);
+      if (!backplane.ok()) return backplane.status();
+      loops_.push_back(std::make_unique<LoopRuntime>(
+          core, i, *std::move(backplane), clock_, engine_->loop(i).io()));
+    }
+    for (const auto& loop : loops_) {
+      core_.loops.push_back({loop->loop().port(), &loop->loop()});
+    }
+    const absl::StatusOr<uint16_t> port = engine_->Start(options_.listen);
+    if (!port.ok()) return port;
+    for (const auto& loop : loops_) loop->Begin();
+    return port;
+  }
+
+  void Wait() { io_.run(); }
+
+  void StopOnSignals() {
+    signals_.emplace(io_, SIGTERM, SIGINT);
+    signals_->async_wait([this](boost::system::error_code error, int) {
+      if (!error) Stop();
+    });
+  }
+
+  void PostStop() {
+    asio::post(io_, [this] { Stop(); });
+  }
+
+  size_t client_count() const {
+    return engine_ == nullptr ? 0 : engine_->session_count();
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<LoopBackplane>> Connect(size_t index) {
+    if (options_.broker == "none") {
+      if (local_broker_ == nullptr) {
+        // A new life each time: what an earlier one had is gone.
+        const Epoch epoch(
+            static_cast<uint64_t>(absl::ToUnixMillis(clock_.Now())));
+        local_broker_ =
+            std::make_unique<LocalBroker>(engine_->loop_count(), epoch, clock_);
+      }
+      return local_broker_->Connect(index);
+    }
+    const std::string name =
+        options_.name.empty() ? options_.listen : options_.name;
+    absl::StatusOr<std::unique_ptr<LoopLink>> link = LoopLink::Start(
+        options_.broker, index == 0 ? name : absl::StrCat(name, "#", index),
+        clock_, core_.log);
+    if (!link.ok()) return link.status();
+    return std::unique_ptr<LoopBackplane>(*std::move(link));
+  }
+
+  // The broker answers and takes publishes, or why not.
+  Health BrokerHealth() const {
+    for (const auto& loop : loops_) {
+      const absl::Status status = loop->backplane().health();
+      if (status.ok()) continue;
+      return {false, absl::StrCat(R"({"ok":false,"reason":)",
+                                  Quote(status.message()), "}")};
+    }
+    return {};
+  }
+
+  void Stop() {
+    if (std::exchange(is_stopping_, true)) return;
+    signals_.reset();
+    if (core_.log) {
+      core_.log(absl::StrCat("stopping: closing ", client_count(), " clients"));
+    }
+    engine_->Stop("server shutting down", [this] {
+      // Each loop lets go of its descriptors on its own thread.
+      loops_left_ = loops_.size();
+      for (const auto& loop : loops_) {
+        loop->End([this] {
+          asio::post(io_, [this] {
+            if (--loops_left_ == 0) io_.stop();
+          });
+        });
+      }
+    });
+  }
+
+  const ServerOptions& options_;
+  ServerCore& core_;
+  const SystemClock clock_;
+  ClientRules rules_;
+  asio::io_context io_{1};
+  std::optional<asio::signal_set> signals_;
+  std::unique_ptr<LocalBroker> local_broker_;
+  std::vector<std::unique_ptr<LoopRuntime>> loops_;
+  std::unique_ptr<EngineServer> engine_;
+  bool is_stopping_ = false;
+  size_t loops_left_ = 0;
+};
+
+Server::Server(ServerOptions options)
+    : Server(std::move(options), std::make_shared<ServerCore>()) {}
+
+Server::Server(ServerOptions options, std::shared_ptr<ServerCore> core)
+    : Namespace(
+          core,
+          core->namespaces.emplace("/", std::make_shared<NamespaceRules>())
+              .first->second,
+          "/"),
+      options_(std::move(options)),
+      core_(std::move(core)) {
+  core_->follow_namespaces = options_.follow_namespaces;
+  core_->slow_handler_time = options_.slow_handler_time;
+  core_->log = options_.log ? options_.log : [](absl::string_view line) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  };
+  std::random_device random;
+  core_->server_id = uint64_t{random()} << 32 | random();
+}
+
+Server::~Server() = default;
+
+Namespace Server::Of(absl::string_view name) {
+  // As Socket.IO does.
+  const std::string full =
+      absl::StrCat(absl::StartsWith(name, "/") ? "" : "/", name);
+  if (!core_->loops.empty()) return Namespace(core_, nullptr, full);
+  auto& rules = core_->namespaces[full];
+  if (rules == nullptr) rules = std::make_shared<NamespaceRules>();
+  return Namespace(core_, rules, full);
+}
+
+Namespace Server::Of(std::function<bool(absl::string_view name)> pattern) {
+  auto rules = std::make_shared<NamespaceRules>();
+  if (core_->loops.empty()) {
+    core_->patterns.emplace_back(std::move(pattern), rules);
+  }
+  return Namespace(core_, rules, "(pattern)");
+}
+
+absl::StatusOr<uint16_t> Server::Start() {
+  runtime_ = std::make_unique<Runtime>(options_, *core_);
+  return runtime_->Start(core_);
+}
+
+void Server::Wait() { runtime_->Wait(); }
+
+absl::Status Server::Run(std::function<void(uint16_t port)> on_listening) {
+  const absl::StatusOr<uint16_t> port = Start();
+  if (!port.ok()) return port.status();
+  runtime_->StopOnSignals();
+  if (on_listening) on_listening(*port);
+  Wait();
+  return absl::OkStatus();
+}
+
+void Server::Stop() {
+  if (runtime_ != nullptr) runtime_->PostStop();
+}
+
+size_t Server::client_count() const {
+  return runtime_ == nullptr ? 0 : runtime_->client_count();
+}
+
+}  // namespace roomlog

@@ -1,0 +1,182 @@
+#include "node/server/server_loop.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "proto/event_columns.h"
+
+namespace roomlog {
+
+ServerLoop::ServerLoop(std::shared_ptr<const ServerCore> core, size_t index,
+                       std::string id, Backplane& backplane, const Clock& clock,
+                       std::shared_ptr<LoopPort> port)
+    : core_(std::move(core)),
+      index_(index),
+      id_(std::move(id)),
+      clock_(clock),
+      port_(std::move(port)),
+      requests_(timers_, clock_),
+      rooms_(backplane, this) {
+  if (!core_->follow_namespaces) return;
+  rooms_.FollowRaw(
+      *RoomKey::Make(kNodeNamespace, id_), [this](const EventView& event) {
+        proto::NodeAnswer answer;
+        if (answer.ParseFromArray(event.packet.data(),
+                                  static_cast<int>(event.packet.size()))) {
+          requests_.OnAnswer(answer);
+        }
+      });
+  for (const auto& [name, rules] : core_->namespaces) {
+    const absl::StatusOr<RoomKey> room = RoomKey::Make(name, "");
+    if (room.ok()) rooms_.Pin(*room);
+  }
+}
+
+ServerLoop::~ServerLoop() { port_->Close(); }
+
+void ServerLoop::OnTick() {
+  rooms_.OnTick();
+  refused_.clear();
+  if (failed_emits_ == 0) return;
+  Log(absl::StrCat(failed_emits_,
+                   " emits failed, the last with: ", last_failure_.message()));
+  failed_emits_ = 0;
+}
+
+void ServerLoop::Log(absl::string_view line) const {
+  if (core_->log) core_->log(line);
+}
+
+// ---- Sockets ----
+
+void ServerLoop::OnConnect(SocketWire& wire) {
+  const LoopPort::Scope scope(port_.get());
+  refused_.clear();
+  const std::shared_ptr<const NamespaceRules> rules =
+      core_->Find(wire.name_space());
+  if (rules == nullptr) {
+    wire.Refuse("Invalid namespace", "");
+    return;
+  }
+  auto socket = std::make_unique<Socket>(
+      *this, wire, Namespace(core_, nullptr, wire.name_space()));
+  Socket& joining = *socket;
+  sockets_.emplace(&wire, std::move(socket));
+  RunMiddleware(joining, rules, 0);
+}
+
+void ServerLoop::RunMiddleware(
+    Socket& socket, const std::shared_ptr<const NamespaceRules>& rules,
+    size_t index) {
+  if (index == rules->middlewares.size()) {
+    Accept(socket, *rules);
+    return;
+  }
+  const Next next([this, port = port_, rules, index,
+                   self = std::weak_ptr<Socket*>(socket.self_),
+                   used = std::make_shared<std::atomic<bool>>(false)](
+                      std::optional<Next::Refusal> refusal) {
+    if (used->exchange(true)) return;
+    port->Run([this, rules, index, self, refusal = std::move(refusal)] {
+      const std::shared_ptr<Socket*> socket = self.lock();
+      if (socket == nullptr) return;
+      if (refusal.has_value()) {
+        Refuse(**socket, *refusal);
+      } else {
+        RunMiddleware(**socket, rules, index + 1);
+      }
+    });
+  });
+  if (!Guard("middleware", socket.name_space().name(),
+             [&] { rules->middlewares[index](socket, next); })) {
+    next("Internal error");  // Unless it has said something before.
+  }
+}
+
+void ServerLoop::Accept(Socket& socket, const NamespaceRules& rules) {
+  SocketWire& wire = socket.wire_;
+  wire.Accept();
+  socket.is_connected_ = true;
+  rooms_.AddClient(wire);
+  if (core_->follow_namespaces) {
+    const absl::StatusOr<RoomKey> room = RoomKey::Make(wire.name_space(), "");
+    if (room.ok()) rooms_.Join(wire, *room, FromNow{}, nullptr);
+  }
+  for (const ConnectionHandler& handler : rules.on_connection) {
+    Guard("connection", wire.name_space(), [&] { handler(socket); });
+  }
+}
+
+void ServerLoop::Refuse(Socket& socket, const Next::Refusal& refusal) {
+  std::string data;
+  if (refusal.data.has_value()) data = refusal.data->ToJson();
+  socket.wire_.Refuse(refusal.message, data);
+  socket.self_.reset();
+  auto gone = sockets_.extract(&socket.wire_);
+  refused_.push_back(std::move(gone.mapped()));
+}
+
+void ServerLoop::OnEvent(SocketWire& wire, const IncomingEvent& event) {
+  const LoopPort::Scope scope(port_.get());
+  const auto found = sockets_.find(&wire);
+  if (found != sockets_.end()) found->second->Dispatch(event);
+}
+
+void ServerLoop::OnAck(SocketWire& wire, const IncomingAck& ack) {
+  const LoopPort::Scope scope(port_.get());
+  const auto found = sockets_.find(&wire);
+  if (found == sockets_.end()) return;
+  found->second->TakeAck(ack.id,
+                         Args(ack.arguments, ack.attachments, 0).ToValues());
+}
+
+void ServerLoop::OnDisconnect(SocketWire& wire, absl::string_view reason) {
+  const LoopPort::Scope scope(port_.get());
+  const auto found = sockets_.find(&wire);
+  if (found == sockets_.end()) return;
+  Socket& socket = *found->second;
+  socket.is_connected_ = false;
+  socket.CallDisconnect(socket.on_disconnecting_, "disconnecting", reason);
+  rooms_.RemoveClient(wire);
+  socket.self_.reset();
+  while (!socket.pending_acks_.empty()) {
+    socket.TakeAck(socket.pending_acks_.begin()->first,
+                   absl::UnavailableError("socket has been disconnected"));
+  }
+  socket.CallDisconnect(socket.on_disconnect_, "disconnect", reason);
+  sockets_.erase(&wire);
+}
+
+void ServerLoop::OnDrained(SocketWire& wire) {
+  const LoopPort::Scope scope(port_.get());
+  rooms_.OnDrained(wire);
+}
+
+// ---- The log ----
+
+void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
+                         std::string id, PublishedDone done) {
+  rooms_.Publish(
+      {.room = std::move(room),
+       .flags = flags | proto::EVENT_FLAG_ROOM_APPLICATION,
+       .id = std::move(id),
+       .packet = std::move(packet)},
+      [done = std::move(done)](absl::StatusOr<PublishAnswer> answer) mutable {
+        if (done == nullptr) return;
+        if (answer.ok()) {
+          std::move(done)(Published{answer->position, answer->duplicate});
+        } else {
+          std::move(done)(answer.status());
+        }
+      });
+}
+
+void ServerLoop::ReadHistory(HistoryQuery query, HistoryDone done) {
+  rooms_.ReadHistory(std::move(query), std::move(done));
+}
+
+}  // namespace roomlog

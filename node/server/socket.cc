@@ -1,0 +1,212 @@
+#include "node/server/socket.h"
+
+#include "absl/strings/str_cat.h"
+#include "node/server/server_loop.h"
+#include "node/socketio/socketio_limits.h"
+
+namespace roomlog {
+
+Socket::Socket(ServerLoop& loop, SocketWire& wire, Namespace name_space)
+    : loop_(loop),
+      wire_(wire),
+      name_space_(std::move(name_space)),
+      auth_(ParseJson(wire.auth()).value_or(Value())),
+      self_(std::make_shared<Socket*>(this)) {}
+
+// ---- What it says ----
+
+void Socket::AddHandler(absl::string_view event, EventHandler handler) {
+  handlers_[std::string(event)].push_back(
+      std::make_shared<EventHandler>(std::move(handler)));
+}
+
+void Socket::Off(absl::string_view event) {
+  handlers_.erase(std::string(event));
+}
+
+void Socket::OnDisconnecting(DisconnectHandler handler) {
+  on_disconnecting_.push_back(std::move(handler));
+}
+
+void Socket::OnDisconnect(DisconnectHandler handler) {
+  on_disconnect_.push_back(std::move(handler));
+}
+
+void Socket::Dispatch(const IncomingEvent& event) {
+  const Args args(event.arguments, event.attachments, /*skip=*/1);
+  Ack ack;
+  if (event.ack_id.has_value()) {
+    ack = Ack([port = loop_.port(), self = std::weak_ptr<Socket*>(self_),
+               id = *event.ack_id](std::variant<Values, Ack::Json> answer) {
+      port->Run([self, id, answer = std::move(answer)]() mutable {
+        const std::shared_ptr<Socket*> socket = self.lock();
+        if (socket != nullptr) (*socket)->Acknowledge(id, std::move(answer));
+      });
+    });
+  }
+  // Copies, as a handler may add handlers, or take them away.
+  const auto any_handlers = any_handlers_;
+  for (const auto& handler : any_handlers) {
+    loop_.Guard(event.name, name_space_.name(),
+                [&] { (*handler)(event.name, args, ack); });
+  }
+  const auto found = handlers_.find(std::string(event.name));
+  if (found == handlers_.end()) return;
+  const auto handlers = found->second;
+  for (const auto& handler : handlers) {
+    loop_.Guard(event.name, name_space_.name(), [&] { (*handler)(args, ack); });
+  }
+}
+
+void Socket::CallDisconnect(const std::vector<DisconnectHandler>& handlers,
+                            absl::string_view what, absl::string_view reason) {
+  const auto copies = handlers;
+  for (const DisconnectHandler& handler : copies) {
+    loop_.Guard(what, name_space_.name(), [&] { handler(reason); });
+  }
+}
+
+// ---- What it is told ----
+
+void Socket::Send(const FrameList& frames) {
+  for (const SharedFramePtr& frame : frames) wire_.Send(frame);
+}
+
+void Socket::EmitValues(absl::string_view event, const Values& values,
+                        AckDone done, const EmitOptions& options) {
+  if (options.is_volatile && wire_.queued_bytes() > kVolatileQueueBytesMax) {
+    return;
+  }
+  std::optional<uint64_t> ack_id;
+  if (done) ack_id = loop_.NextAckId();
+  const absl::StatusOr<EncodedPacket> packet =
+      EncodeEvent(name_space_.name(), event, values, ack_id);
+  if (!packet.ok()) {
+    loop_.Log(absl::StrCat("\"", event, "\" cannot be emitted in ",
+                           name_space_.name(), ": ",
+                           packet.status().message()));
+    if (done) done(packet.status());
+    return;
+  }
+  if (done && !ExpectAck(*ack_id, options.timeout, std::move(done))) return;
+  Send(MakeFrames(*packet));
+}
+
+void Socket::Acknowledge(uint64_t ack_id,
+                         std::variant<Values, Ack::Json> answer) {
+  if (const auto* json = std::get_if<Ack::Json>(&answer)) {
+    wire_.Acknowledge(ack_id, json->array);
+    return;
+  }
+  const absl::StatusOr<EncodedPacket> packet =
+      EncodeAck(name_space_.name(), ack_id, std::get<Values>(answer));
+  if (!packet.ok()) {
+    loop_.Log(absl::StrCat("an acknowledgement cannot be sent in ",
+                           name_space_.name(), ": ",
+                           packet.status().message()));
+    return;
+  }
+  Send(MakeFrames(*packet));
+}
+
+bool Socket::ExpectAck(uint64_t ack_id, absl::Duration timeout, AckDone done) {
+  if (pending_acks_.size() >= kPendingAcksPerSocketMax) {
+    done(absl::ResourceExhaustedError(
+        "the client owes too many acknowledgements"));
+    return false;
+  }
+  PendingAck& pending = pending_acks_[ack_id];
+  pending.done = std::move(done);
+  if (timeout < absl::InfiniteDuration()) {
+    pending.timer = loop_.timers().At(
+        loop_.clock().Steady() + timeout,
+        [this, ack_id, self = std::weak_ptr<Socket*>(self_)] {
+          if (self.expired()) return;
+          // Socket.IO's own words.
+          TakeAck(ack_id,
+                  absl::DeadlineExceededError("operation has timed out"));
+        });
+  }
+  return true;
+}
+
+void Socket::TakeAck(uint64_t ack_id, const absl::StatusOr<Values>& answer) {
+  auto pending = pending_acks_.extract(ack_id);
+  if (pending.empty()) return;  // Nobody asked, or it came too late.
+  loop_.timers().Cancel(pending.mapped().timer);
+  loop_.Guard("acknowledgement", name_space_.name(),
+              [&] { pending.mapped().done(answer); });
+}
+
+// ---- Everybody but this socket ----
+
+BroadcastOperator Socket::Broadcast() const { return name_space_.Except(id()); }
+
+BroadcastOperator Socket::To(absl::string_view room) const {
+  return Broadcast().To(room);
+}
+
+BroadcastOperator Socket::To(const std::vector<std::string>& rooms) const {
+  return Broadcast().To(rooms);
+}
+
+BroadcastOperator Socket::Except(absl::string_view room) const {
+  return Broadcast().Except(room);
+}
+
+// ---- Rooms ----
+
+void Socket::Join(absl::string_view room, JoinDone done) {
+  Join(room, FromNow{}, std::move(done));
+}
+
+void Socket::Join(const std::vector<std::string>& rooms) {
+  for (const std::string& room : rooms) Join(room);
+}
+
+void Socket::Join(absl::string_view room, const ReplayStart& start,
+                  JoinDone done) {
+  const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
+  if (!key.ok() || room.empty()) {
+    if (done == nullptr) return;
+    std::move(done)(key.ok() ? absl::InvalidArgumentError("a room needs a name")
+                             : key.status());
+    return;
+  }
+  if (room == id()) {
+    if (done != nullptr) std::move(done)(Joined());
+    return;
+  }
+  loop_.rooms().Join(wire_, *key, start, std::move(done));
+}
+
+void Socket::Leave(absl::string_view room, JoinDone done) {
+  const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
+  if (!key.ok() || room.empty()) {
+    if (done != nullptr) std::move(done)(Joined());
+    return;
+  }
+  loop_.rooms().Leave(wire_, *key, std::move(done));
+}
+
+std::vector<std::string> Socket::Rooms() const {
+  std::vector<std::string> rooms = loop_.rooms().RoomsOf(wire_);
+  rooms.insert(rooms.begin(), id());
+  return rooms;
+}
+
+void Socket::History(HistoryQuery query, HistoryDone done) {
+  loop_.rooms().ReadHistory(wire_, std::move(query), std::move(done));
+}
+
+void Socket::Disconnect(bool close) {
+  if (!is_connected_) return;
+  is_connected_ = false;
+  if (close) {
+    wire_.DisconnectClient();
+  } else {
+    wire_.Disconnect();
+  }
+}
+
+}  // namespace roomlog

@@ -1,0 +1,196 @@
+// One client in one namespace, as a program sees it.
+#ifndef ROOMLOG_NODE_SERVER_SOCKET_H_
+#define ROOMLOG_NODE_SERVER_SOCKET_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "node/engineio/handshake_info.h"
+#include "node/rooms/history_page.h"
+#include "node/rooms/room.h"
+#include "node/server/emit_arguments.h"
+#include "node/server/handlers.h"
+#include "node/server/namespace.h"
+#include "node/server/timers.h"
+#include "node/socketio/encoded_packet.h"
+#include "node/socketio/socket_wire.h"
+
+namespace roomlog {
+
+class ServerLoop;
+
+// What the client said when it connected. Lasts as long as the socket.
+struct SocketHandshake {
+  const HandshakeInfo& request;  // Headers, URL, address, time.
+  const Value& auth;             // `{}` if it gave none.
+};
+
+// Belongs to the loop of its connection: everything here is called on that
+// thread, which is the one that calls the socket's handlers. A handler may call
+// anything, on its own socket and on others of its loop. A reference is good
+// until the handlers of OnDisconnect() have run; who keeps something longer
+// keeps the id, and uses io.To(id).
+//
+// A handler that throws is logged; no other socket notices. One that takes long
+// holds up its loop, and is logged too.
+class Socket {
+ public:
+  // Made by ServerLoop.
+  Socket(ServerLoop& loop, SocketWire& wire, Namespace name_space);
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  // 20 characters, unique in the cluster, known to others.
+  const std::string& id() const { return wire_.id(); }
+  const Namespace& name_space() const { return name_space_; }
+  SocketHandshake Handshake() const { return {wire_.handshake(), auth_}; }
+  // Whatever the program keeps with it; FetchSockets() shows it to all nodes.
+  Value& Data() { return data_; }
+  // In the namespace: no longer from within a middleware, not yet after
+  // Disconnect().
+  bool is_connected() const { return is_connected_; }
+
+  // ---- What it says ----
+
+  // Handlers of (args, ack), of (args), or of nothing. Several may be given for
+  // one event; they are called in order.
+  template <typename F>
+  void On(absl::string_view event, F handler) {
+    AddHandler(event, MakeEventHandler(std::move(handler)));
+  }
+  // Handlers of (event, args, ack) or (event, args), for every event, called
+  // before those of On().
+  template <typename F>
+  void OnAny(F handler) {
+    any_handlers_.push_back(
+        std::make_shared<AnyHandler>(MakeAnyHandler(std::move(handler))));
+  }
+  // Takes all handlers of an event away.
+  void Off(absl::string_view event);
+  // `reason` is one of Socket.IO's, such as "transport close". The first is
+  // called while it is still in its rooms, the second when all is over.
+  void OnDisconnecting(DisconnectHandler handler);
+  void OnDisconnect(DisconnectHandler handler);
+
+  // ---- What it is told ----
+
+  // One socket, at once, past the log. Arguments are anything that a Value can
+  // be made of. If the last is a function (see AckDone), the client is asked to
+  // acknowledge, and it is called when that has come; without Timeout() it may
+  // take until the client is gone. What cannot be said (a reserved event name,
+  // more than 10 attachments, text that is not UTF-8) is logged.
+  template <typename... Arguments>
+  void Emit(absl::string_view event, Arguments&&... arguments) {
+    EmitArguments<AckDone> taken =
+        TakeEmitArguments<AckDone>(std::forward<Arguments>(arguments)...);
+    EmitValues(event, taken.values, std::move(taken.done), EmitOptions());
+  }
+
+  struct EmitOptions {
+    bool is_volatile = false;
+    absl::Duration timeout = absl::InfiniteDuration();
+  };
+  void EmitValues(absl::string_view event, const Values& values, AckDone done,
+                  const EmitOptions& options);
+
+  // socket.Timeout(absl::Seconds(5)).Emit("question", [](auto& answer) {...});
+  class Emitter {
+   public:
+    Emitter(Socket& socket, EmitOptions options)
+        : socket_(socket), options_(options) {}
+    Emitter Volatile() const { return {socket_, {true, options_.timeout}}; }
+    Emitter Timeout(absl::Duration timeout) const {
+      return {socket_, {options_.is_volatile, timeout}};
+    }
+    template <typename... Arguments>
+    void Emit(absl::string_view event, Arguments&&... arguments) const {
+      EmitArguments<AckDone> taken =
+          TakeEmitArguments<AckDone>(std::forward<Arguments>(arguments)...);
+      socket_.EmitValues(event, taken.values, std::move(taken.done), options_);
+    }
+
+   private:
+    Socket& socket_;
+    EmitOptions options_;
+  };
+  // Not queued if the client does not keep up.
+  Emitter Volatile() { return Emitter(*this, {.is_volatile = true}); }
+  Emitter Timeout(absl::Duration timeout) {
+    return Emitter(*this, {.timeout = timeout});
+  }
+
+  // ---- Everybody but this socket ----
+
+  BroadcastOperator Broadcast() const;
+  BroadcastOperator To(absl::string_view room) const;
+  BroadcastOperator To(const std::vector<std::string>& rooms) const;
+  BroadcastOperator In(absl::string_view room) const { return To(room); }
+  BroadcastOperator Except(absl::string_view room) const;
+  BroadcastOperator Local() const { return Broadcast().Local(); }
+
+  // ---- Rooms ----
+
+  // What is said in the room after this call reaches the socket. `done` (null:
+  // none) is not called if the socket is gone by then. Errors as of
+  // RoomLayer::Join(), and INVALID_ARGUMENT for a name that is none: empty,
+  // longer than kRoomNameBytesMax, not UTF-8.
+  void Join(absl::string_view room, JoinDone done = nullptr);
+  void Join(const std::vector<std::string>& rooms);
+  // With history: `start` is FromNow, LastEvents, AfterPosition, SinceTime or
+  // FromStart. First it comes, then `done` is called, then what is said live.
+  // Joining again while in the room sends it again.
+  void Join(absl::string_view room, const ReplayStart& start, JoinDone done);
+  void Leave(absl::string_view room, JoinDone done = nullptr);
+  // Its id first.
+  std::vector<std::string> Rooms() const;
+  // Reads a page of a room's history, once the client's queue has room for it.
+  void History(HistoryQuery query, HistoryDone done);
+
+  // Ends its part in the namespace; with `close` the whole connection.
+  // OnDisconnect() comes later, not from within.
+  void Disconnect(bool close = false);
+
+ private:
+  friend class ServerLoop;
+
+  struct PendingAck {
+    AckDone done;
+    Timers::Id timer = 0;
+  };
+
+  void AddHandler(absl::string_view event, EventHandler handler);
+  void Dispatch(const IncomingEvent& event);
+  void Send(const FrameList& frames);
+  void Acknowledge(uint64_t ack_id, std::variant<Values, Ack::Json> answer);
+  // False if too many are owed already; `done` was told.
+  bool ExpectAck(uint64_t ack_id, absl::Duration timeout, AckDone done);
+  void TakeAck(uint64_t ack_id, const absl::StatusOr<Values>& answer);
+  void CallDisconnect(const std::vector<DisconnectHandler>& handlers,
+                      absl::string_view what, absl::string_view reason);
+
+  ServerLoop& loop_;
+  SocketWire& wire_;
+  const Namespace name_space_;
+  const Value auth_;
+  Value data_;
+  bool is_connected_ = false;
+  // Who finds it empty finds no socket.
+  std::shared_ptr<Socket*> self_;
+  absl::flat_hash_map<std::string, std::vector<std::shared_ptr<EventHandler>>>
+      handlers_;
+  std::vector<std::shared_ptr<AnyHandler>> any_handlers_;
+  std::vector<DisconnectHandler> on_disconnecting_;
+  std::vector<DisconnectHandler> on_disconnect_;
+  absl::flat_hash_map<uint64_t, PendingAck> pending_acks_;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_NODE_SERVER_SOCKET_H_

@@ -1,0 +1,103 @@
+// What the node's other parts see of Socket.IO's clients: sockets, and what
+// they say. Programs use the library's Socket, node/server/socket.h, instead.
+#ifndef ROOMLOG_NODE_SOCKETIO_SOCKET_WIRE_H_
+#define ROOMLOG_NODE_SOCKETIO_SOCKET_WIRE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/shared_bytes.h"
+#include "node/engineio/handshake_info.h"
+#include "node/engineio/shared_frame.h"  // What Send() takes, and MakeFrame().
+
+namespace roomlog {
+
+// One client in one namespace. Belongs to the loop of its connection: all calls
+// on that thread. The handler may keep a pointer until OnDisconnect(), or until
+// it refuses the client.
+class SocketWire {
+ public:
+  virtual ~SocketWire() = default;
+
+  // 20 characters, unique in the cluster, known to others.
+  virtual const std::string& id() const = 0;
+  // As Socket.IO writes it: "/" or "/chat".
+  virtual const std::string& name_space() const = 0;
+  // The JSON object that came with the client's CONNECT; `{}` if none did.
+  virtual absl::string_view auth() const = 0;
+  virtual const HandshakeInfo& handshake() const = 0;
+
+  // Answers the client's CONNECT, once, by either: now, or any time later.
+  virtual void Accept() = 0;
+  // `data` is JSON, or empty. The socket is gone; OnDisconnect() does not come.
+  virtual void Refuse(absl::string_view message, absl::string_view data) = 0;
+
+  // Queues a frame. What is queued in one turn of the loop leaves in one system
+  // call. Nothing happens once the connection is lost.
+  virtual void Send(SharedFramePtr frame) = 0;
+
+  // Answers an event that came with an acknowledgement id. `arguments` is a
+  // JSON array.
+  virtual void Acknowledge(uint64_t ack_id, absl::string_view arguments) = 0;
+
+  // Bytes queued for the whole connection and not yet taken by the system, each
+  // frame with kQueuedFrameOverheadBytes on top. The handler holds back at
+  // kClientBufferBytesMax and goes on when OnDrained() says so; a connection
+  // that has four times as much is closed.
+  virtual size_t queued_bytes() const = 0;
+
+  // Ends the client's part in this namespace, as `socket.disconnect()` does.
+  // OnDisconnect() comes later, not from within. Nothing happens before
+  // Accept().
+  virtual void Disconnect() = 0;
+  // The same for all namespaces of the client, and ends the connection.
+  virtual void DisconnectClient() = 0;
+};
+
+// An event as it came. The views last as long as the call.
+struct IncomingEvent {
+  absl::string_view name;
+  // The whole JSON array, name included, as the client sent it; well-formed,
+  // from `[` to `]`. It is what JavaScript takes for JSON: numbers may be
+  // beyond 64 bits and surrogates (as \uXXXX) alone, which simdjson refuses.
+  absl::string_view arguments;
+  // Set if the client waits for an acknowledgement.
+  std::optional<uint64_t> ack_id;
+  // What the placeholders in `arguments` stand for, if there are any.
+  absl::Span<const SharedBytes> attachments;
+};
+
+// The client's answer to an event that was sent with an acknowledgement id. The
+// views last as long as the call.
+struct IncomingAck {
+  uint64_t id = 0;
+  absl::string_view arguments;  // A JSON array, as in IncomingEvent.
+  absl::Span<const SharedBytes> attachments;
+};
+
+// Who is told of the clients. Called on the loop's thread, one call at a time,
+// never from within a call to a socket.
+class SocketWireHandler {
+ public:
+  virtual ~SocketWireHandler() = default;
+
+  // The client asks to join the namespace: to be answered by Accept() or
+  // Refuse(). What it says comes only after Accept().
+  virtual void OnConnect(SocketWire& socket) = 0;
+  virtual void OnEvent(SocketWire& socket, const IncomingEvent& event) = 0;
+  // Whether such an answer was asked for the handler must know.
+  virtual void OnAck(SocketWire& socket, const IncomingAck& ack) = 0;
+  // The last call about this socket, accepted or not yet; `reason` is one of
+  // Socket.IO's, such as "transport close".
+  virtual void OnDisconnect(SocketWire& socket, absl::string_view reason) = 0;
+  // At most half of kClientBufferBytesMax is queued, and it was more.
+  virtual void OnDrained(SocketWire& socket) = 0;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_NODE_SOCKETIO_SOCKET_WIRE_H_

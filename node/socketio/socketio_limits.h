@@ -1,0 +1,53 @@
+// The bounds of Socket.IO's own part of a node, each with its reason and what
+// happens when it is reached.
+#ifndef ROOMLOG_NODE_SOCKETIO_SOCKETIO_LIMITS_H_
+#define ROOMLOG_NODE_SOCKETIO_SOCKETIO_LIMITS_H_
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace roomlog {
+
+// Binary attachments of one packet, as in Socket.IO's own parser. A packet that
+// announces more closes the connection.
+inline constexpr size_t kAttachmentsMax = 10;
+// Acknowledgements that one socket may owe us: an application that asks without
+// end would fill the memory with its questions. One more is refused.
+inline constexpr size_t kPendingAcksPerSocketMax = 16384;
+// A handler that runs longer holds up every client of its loop: a warning.
+inline constexpr absl::Duration kSlowHandlerTime = absl::Milliseconds(100);
+// A client with more bytes than this waiting is not keeping up, so volatile
+// events pass it by: about what the system takes at a time.
+inline constexpr size_t kVolatileQueueBytesMax = size_t{64} << 10;
+// How long the cluster may take to answer a request: Socket.IO's own default.
+inline constexpr absl::Duration kClusterRequestTime = absl::Seconds(5);
+// Requests to the cluster, and broadcasts that wait for acknowledgements, under
+// way on one loop. One more fails at once.
+inline constexpr size_t kClusterRequestsMax = 16384;
+// An answer to fetchSockets is cut up into events of about this; less than
+// kPacketBytesMax by what one socket may add, its data within reason.
+inline constexpr size_t kSocketsAnswerBytes = size_t{256} << 10;
+// Rooms and exceptions of one broadcast: each room is an event of its own, and
+// each is looked up on every node. A broadcast to more is refused.
+inline constexpr size_t kBroadcastRoomsMax = 256;
+// Calls from other threads that wait for a loop. The caller of one more waits.
+inline constexpr size_t kLoopMailboxEntriesMax = 65536;
+
+// ---- A node alone: the log in its own memory ----
+
+// Events, and bytes, kept of one room; the oldest go first. Enough for somebody
+// who comes back after a while, and no more memory than a few slow clients.
+inline constexpr size_t kLocalRoomEventsMax = 1000;
+inline constexpr size_t kLocalRoomBytesMax = size_t{4} << 20;
+// And of all rooms together. Beyond it the rooms that were silent longest are
+// forgotten.
+inline constexpr size_t kLocalLogBytesMax = size_t{256} << 20;
+// Rooms that the log remembers.
+inline constexpr size_t kLocalRoomsMax = 100'000;
+// Publish ids remembered of one room: one for each event that is kept.
+inline constexpr size_t kLocalPublishIdsMax = kLocalRoomEventsMax;
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_NODE_SOCKETIO_SOCKETIO_LIMITS_H_
