@@ -33,6 +33,13 @@ inline constexpr absl::Duration kPollingCloseTime = absl::Seconds(30);
 // ones gain too little.
 inline constexpr size_t kCompressedAnswerBytesMin = 1024;
 
+// ---- Writing ----
+
+// Frames that together have at most so many bytes are copied into one piece:
+// the system takes that more quickly than the pieces, and a fan-out makes it
+// once for all. Larger ones are cheaper from where they lie.
+inline constexpr size_t kJoinedBytesMax = size_t{16} << 10;
+
 // ---- HTTP ----
 
 // Connections taken in a row before what else there is has its turn.

@@ -22,6 +22,7 @@ void EngineLoop::EndTurn() {
   running_.swap(tasks_);
   for (const auto& task : running_) task->OnTurnEnd();
   running_.clear();
+  joiner_.Forget();
 }
 
 }  // namespace roomlog

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "node/engineio/frame_joiner.h"
 
 namespace roomlog {
 
@@ -43,6 +44,9 @@ class EngineLoop : public std::enable_shared_from_this<EngineLoop> {
   // A buffer for the handler that runs now: nothing in it outlasts the handler.
   absl::Span<char> read_buffer() { return absl::MakeSpan(read_buffer_); }
 
+  // For frames that leave in one write.
+  FrameJoiner& joiner() { return joiner_; }
+
   // Calls `task` at the end of this turn of the loop.
   void AtTurnEnd(std::shared_ptr<TurnTask> task);
   // Forgets all tasks.
@@ -54,6 +58,7 @@ class EngineLoop : public std::enable_shared_from_this<EngineLoop> {
   boost::asio::io_context& io_;
   const SystemClock clock_;
   std::vector<char> read_buffer_;
+  FrameJoiner joiner_;
   std::vector<std::shared_ptr<TurnTask>> tasks_;
   std::vector<std::shared_ptr<TurnTask>> running_;  // Kept for its memory.
 };
