@@ -45,6 +45,9 @@ inline constexpr size_t kJoinedBytesMax = size_t{16} << 10;
 // Connections taken in a row before what else there is has its turn.
 inline constexpr int kAcceptsPerTurnMax = 64;
 
+// A line between the chunks of a body, and all lines behind the last together:
+// a size has 15 digits at most, and nobody uses the rest.
+inline constexpr size_t kChunkLineBytesMax = 4096;
 // How long a client may take for the body of a request, of at most
 // kClientMessageBytesMax. Then it is closed, and the session with it.
 inline constexpr absl::Duration kHttpBodyTime = absl::Seconds(60);

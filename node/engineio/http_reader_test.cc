@@ -109,7 +109,14 @@ TEST(HttpReaderTest, KeepsBodiesWithinBounds) {
   EXPECT_THAT(Read("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
                        std::string(3 * kHttpHeaderBytesMax, 'x'),
                    1000),
-              ElementsAre("POST /", "too large"));
+              ElementsAre("POST /", "malformed"));
+}
+
+TEST(HttpReaderTest, SurvivesWhatFailedAnAssertionInBeast) {
+  EXPECT_THAT(Read("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+                   "Transfe\x08\x01r-\r\nG1T / HTTP/1.1\x92\r\n\t\n",
+                   1000),
+              ElementsAre("POST /a", "malformed"));
 }
 
 TEST(HttpReaderTest, SeesAnUpgrade) {
