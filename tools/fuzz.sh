@@ -10,8 +10,9 @@ declare -rA fuzz_sources=(
     node/engineio/handshake_info.cc node/engineio/handshake.cc
     node/engineio/url.cc node/engineio/polling_payload.cc
     node/engineio/shared_frame.cc node/engineio/websocket_codec.cc
+    node/engineio/message_deflate.cc base/utf8.cc"
+  [websocket]="node/engineio/websocket_codec.cc node/engineio/message_deflate.cc
     base/utf8.cc"
-  [websocket]="node/engineio/websocket_codec.cc base/utf8.cc"
 )
 
 # fuzz_build TARGET: does nothing if no source has changed.
@@ -27,7 +28,7 @@ fuzz_build() {
     "test/fuzz/${target}_fuzz.cc" ${fuzz_sources[$target]} -o "$program" \
     -labsl_str_format_internal -labsl_strings -labsl_strings_internal \
     -labsl_throw_delegate -labsl_int128 -labsl_raw_logging_internal -labsl_base \
-    -lsimdjson -lcrypto -lpthread
+    -lsimdjson -lcrypto -lz -lpthread
 }
 
 # fuzz_run TARGET SECONDS: says how many inputs it tried, or what went wrong.

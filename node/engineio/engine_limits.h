@@ -35,6 +35,9 @@ inline constexpr size_t kCompressedAnswerBytesMin = 1024;
 
 // ---- Writing ----
 
+// Messages of at least this are compressed for clients that take it.
+inline constexpr size_t kCompressedMessageBytesMin = 1024;
+
 // Frames that together have at most so many bytes are copied into one piece:
 // the system takes that more quickly than the pieces, and a fan-out makes it
 // once for all. Larger ones are cheaper from where they lie.

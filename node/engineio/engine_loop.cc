@@ -23,6 +23,7 @@ void EngineLoop::EndTurn() {
   for (const auto& task : running_) task->OnTurnEnd();
   running_.clear();
   joiner_.Forget();
+  deflater_.Forget();
 }
 
 }  // namespace roomlog

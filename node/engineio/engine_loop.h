@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "node/engineio/frame_deflater.h"
 #include "node/engineio/frame_joiner.h"
 
 namespace roomlog {
@@ -46,6 +47,7 @@ class EngineLoop : public std::enable_shared_from_this<EngineLoop> {
 
   // For frames that leave in one write.
   FrameJoiner& joiner() { return joiner_; }
+  FrameDeflater& deflater() { return deflater_; }
 
   // Calls `task` at the end of this turn of the loop.
   void AtTurnEnd(std::shared_ptr<TurnTask> task);
@@ -59,6 +61,7 @@ class EngineLoop : public std::enable_shared_from_this<EngineLoop> {
   const SystemClock clock_;
   std::vector<char> read_buffer_;
   FrameJoiner joiner_;
+  FrameDeflater deflater_;
   std::vector<std::shared_ptr<TurnTask>> tasks_;
   std::vector<std::shared_ptr<TurnTask>> running_;  // Kept for its memory.
 };

@@ -36,7 +36,8 @@ WebSocketConnection::WebSocketConnection(std::shared_ptr<EngineLoop> loop,
       loop_(std::move(loop)),
       socket_(std::move(socket)),
       owner_(owner),
-      reader_(options.message_bytes_max),
+      reader_(options.message_bytes_max,
+              options.is_deflated ? &loop_->deflater().inflater() : nullptr),
       on_gone_(std::move(on_gone)) {}
 
 WebSocketConnection::~WebSocketConnection() {
@@ -132,12 +133,14 @@ bool WebSocketConnection::Send(SharedFramePtr frame) {
     const std::string text = EncodeBinaryAsText(frame->payload());
     frame = MakeEngineFrame(text[0], absl::string_view(text).substr(1));
   }
+  if (is_deflated_) frame = loop_->deflater().Deflate(std::move(frame));
   Enqueue(std::move(frame));
   return true;
 }
 
 bool WebSocketConnection::SendAll(absl::Span<const SharedFramePtr> frames) {
   if (is_over_ || is_closing_) return true;
+  if (is_deflated_) return false;  // Each for itself.
   size_t cost = 0;
   for (const SharedFramePtr& frame : frames) {
     if (sends_base64_ && frame->is_binary()) return false;

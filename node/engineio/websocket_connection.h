@@ -73,7 +73,8 @@ class WebSocketConnection final
   // Queues a frame; does nothing once it closes. False: more than
   // kClientBufferBytesHardMax would wait, and the frame was not taken.
   bool Send(SharedFramePtr frame);
-  // The same for several: all of them or none.
+  // The same for several: all of them or none. False as well if this client
+  // needs other frames.
   bool SendAll(absl::Span<const SharedFramePtr> frames);
   // Sends a close frame after what is queued, and gives the client
   // kWebSocketCloseTime to answer.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "node/engineio/message_deflate.h"
 #include "node/engineio/websocket_codec.h"
 
 namespace roomlog {
@@ -20,7 +21,10 @@ void Require(bool holds) {
 }
 
 std::vector<std::string> Read(const std::string& bytes, size_t step) {
-  WebSocketReader reader(kMessageBytesMax);
+  static MessageInflater inflater;
+  // Half of all inputs may be compressed.
+  WebSocketReader reader(kMessageBytesMax,
+                         bytes.size() % 2 == 0 ? &inflater : nullptr);
   std::vector<std::string> events;
   for (size_t begin = 0; begin < bytes.size(); begin += step) {
     std::string piece = bytes.substr(begin, step);
