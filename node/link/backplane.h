@@ -29,6 +29,9 @@ struct PublishAnswer {
   Position position;
   // The id was used before in the room; `position` is that first event's.
   bool duplicate = false;
+  // Of an ephemeral event: how many followers it was handed to, this node
+  // included if it follows the room. `position` means nothing then.
+  uint32_t receivers = 0;
 };
 
 // A page of a room's log: after < offset < before, not older than `since_ms`.
@@ -50,8 +53,9 @@ struct HistoryPage {
   bool more = false;       // More events match than the page holds.
 };
 
-// An event of a followed room. `event.packet` and `event.id` borrow from
-// `bytes`.
+// An event of a followed room. An ephemeral one has no offset of its own; it
+// comes in its place in the order of the log. `event.packet` and `event.id`
+// borrow from `bytes`.
 struct RoomEvent {
   RoomHandle room;
   EventView event;
@@ -102,11 +106,13 @@ class Backplane {
 
   virtual ~Backplane() = default;
 
-  // Appends an event; `done` is told once it is durable. While the broker is
-  // away publishes wait, up to a bound. Errors: UNAVAILABLE (no broker for too
-  // long, or it cannot write; whether the event was appended may be unknown,
-  // and publishing the same id again is safe), RESOURCE_EXHAUSTED (too much
-  // waits already, or the log holds no more rooms), INVALID_ARGUMENT.
+  // Appends an event; `done` is told once it is durable. An ephemeral one (see
+  // EVENT_FLAG_EPHEMERAL) is handed on instead, after all that was published
+  // before it and never twice, and `done` told how many follow the room. While
+  // the broker is away publishes wait, up to a bound. Errors: UNAVAILABLE (no
+  // broker for too long, or it cannot write; whether the event was appended may
+  // be unknown, and publishing the same id again is safe), RESOURCE_EXHAUSTED
+  // (too much waits already, or the log holds no more rooms), INVALID_ARGUMENT.
   virtual void Publish(PublishRequest request, PublishDone done) = 0;
 
   // Begins to follow a room, which must not be followed already. The follower
