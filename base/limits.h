@@ -68,6 +68,12 @@ inline constexpr uint64_t kOffsetsPerReservation = uint64_t{1} << 20;
 // into rows of this, so that reading a few events need not read a whole commit.
 inline constexpr size_t kPackEventsMax = 256;
 inline constexpr size_t kPackBytesMax = size_t{64} << 10;
+// A generation of commits on their way into the rooms. More make larger packs
+// and fewer rows; they take memory, are looked into by whoever reads a room, and
+// after a crash take longer to load.
+inline constexpr size_t kStagedEventsMax = 16384;
+inline constexpr size_t kStagedBytesMax = size_t{8} << 20;
+inline constexpr size_t kStagedCommitsMax = 256;
 // Events that one call of Trim() takes away; the next goes on. A few
 // milliseconds in which no commit is written.
 inline constexpr size_t kTrimmedEventsPerCallMax = 16384;

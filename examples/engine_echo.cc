@@ -18,17 +18,20 @@
 namespace roomlog {
 namespace {
 
-// The sessions of one loop.
-using Sessions = absl::flat_hash_set<EngineSession*>;
+// The sessions of one loop, and what they were sent in this turn.
+struct Everybody {
+  absl::flat_hash_set<EngineSession*> sessions;
+  std::vector<SharedFramePtr> frames;
+};
 
 class Echo final : public EngineHandler {
  public:
   // Borrows both. `all` is null unless messages go to everybody.
-  Echo(EngineSession& session, Sessions* all) : session_(session), all_(all) {
-    if (all_ != nullptr) all_->insert(&session_);
+  Echo(EngineSession& session, Everybody* all) : session_(session), all_(all) {
+    if (all_ != nullptr) all_->sessions.insert(&session_);
   }
   ~Echo() override {
-    if (all_ != nullptr) all_->erase(&session_);
+    if (all_ != nullptr) all_->sessions.erase(&session_);
   }
 
   void OnText(absl::string_view message) override { Say(MakeFrame(message)); }
@@ -36,19 +39,26 @@ class Echo final : public EngineHandler {
     Say(MakeBinaryFrame(message));
   }
   void OnDrained() override {}
-  void OnTurn() override {}
+  void OnTurn() override {
+    if (all_ == nullptr || all_->frames.empty()) return;
+    for (EngineSession* session : all_->sessions) {
+      session->SendAll(all_->frames);
+    }
+    all_->frames.clear();
+  }
   void OnClose(absl::string_view) override {}
   absl::Duration deadline() const override { return absl::InfiniteDuration(); }
   void OnTick(absl::Duration) override {}
 
  private:
-  void Say(const SharedFramePtr& frame) {
-    if (all_ == nullptr) return session_.Send(frame);
-    for (EngineSession* session : *all_) session->Send(frame);
+  void Say(SharedFramePtr frame) {
+    if (all_ == nullptr) return session_.Send(std::move(frame));
+    all_->frames.push_back(std::move(frame));
+    session_.WantTurn();
   }
 
   EngineSession& session_;
-  Sessions* const all_;
+  Everybody* const all_;
 };
 
 // Each client needs a descriptor.
@@ -64,14 +74,14 @@ void RaiseDescriptorLimit() {
 int RunEngineEcho(EngineEchoOptions options) {
   RaiseDescriptorLimit();
   boost::asio::io_context io(1);
-  std::vector<Sessions> sessions(options.engine.threads);
+  std::vector<Everybody> everybody(options.engine.threads);
   const char* const scheme = options.engine.tls.has_value() ? "https" : "http";
-  EngineServer server(std::move(options.engine), io,
-                      [&](EngineSession& session, size_t loop_index) {
-                        return std::make_unique<Echo>(
-                            session,
-                            options.fans_out ? &sessions[loop_index] : nullptr);
-                      });
+  EngineServer server(
+      std::move(options.engine), io,
+      [&](EngineSession& session, size_t loop_index) {
+        return std::make_unique<Echo>(
+            session, options.fans_out ? &everybody[loop_index] : nullptr);
+      });
   const absl::StatusOr<uint16_t> port = server.Start(options.listen);
   if (!port.ok()) {
     std::fprintf(stderr, "%s\n", port.status().ToString().c_str());

@@ -2,45 +2,62 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
+#include <cassert>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "storage/log_keys.h"
+#include "base/limits.h"
 
 namespace roomlog {
 
 using ::google::protobuf::io::CodedInputStream;
 using ::google::protobuf::io::CodedOutputStream;
 
-void EventPackWriter::Begin(Offset previous, uint64_t events_ever,
+void EventPackWriter::Begin(RoomId room, Offset previous, uint64_t events_ever,
                             uint64_t bytes_ever) {
+  room_ = room;
+  last_ = previous;
+  events_ever_ = events_ever;
+  bytes_ever_ = bytes_ever;
+  BeginNext();
+}
+
+void EventPackWriter::BeginNext() {
   // Not pack_.Clear(), which would give the memory of the columns back.
   pack_.mutable_events()->Clear();
-  pack_.set_previous_offset(previous.value());
+  pack_.set_previous_offset(last_.value());
   // The columns say nothing of previous offsets: each follows the one before.
   columns_.emplace(ColumnChoice{.offsets = true}, pack_.mutable_events());
   packet_bytes_ = 0;
-  events_ever_ = events_ever;
-  bytes_ever_ = bytes_ever;
+  parts_.assign(1, absl::string_view());
 }
 
 void EventPackWriter::Add(const EventView& event) {
+  if (parts_.size() == 1) first_ = event.offset;
+  last_ = event.offset;
   columns_->Add(event);
+  parts_.push_back(event.packet);
   packet_bytes_ += event.packet.size();
   ++events_ever_;
   bytes_ever_ += event.packet.size();
 }
 
-void EventPackWriter::AppendHead(std::string* out) {
+bool EventPackWriter::full() const {
+  return parts_.size() > kPackEventsMax || packet_bytes_ >= kPackBytesMax;
+}
+
+absl::Span<const absl::string_view> EventPackWriter::Finish() {
+  assert(parts_.size() > 1);
   pack_.set_events_ever(events_ever_);
   pack_.set_bytes_ever(bytes_ever_);
   const size_t head_size = pack_.ByteSizeLong();
-  const size_t before = out->size();
   const auto size32 = static_cast<uint32_t>(head_size);
-  out->resize(before + CodedOutputStream::VarintSize32(size32) + head_size);
-  auto* at = reinterpret_cast<uint8_t*>(out->data() + before);
+  head_.resize(CodedOutputStream::VarintSize32(size32) + head_size);
+  auto* at = reinterpret_cast<uint8_t*>(head_.data());
   at = CodedOutputStream::WriteVarint32ToArray(size32, at);
   pack_.SerializeWithCachedSizesToArray(at);
+  parts_[0] = head_;
+  return parts_;
 }
 
 absl::Status EventPackReader::ReadValue(absl::string_view value) {

@@ -1,4 +1,4 @@
-// The value of a row of events: those of one room that were committed together.
+// A row of events: some of one room that follow one another.
 #ifndef ROOMLOG_STORAGE_EVENT_PACK_H_
 #define ROOMLOG_STORAGE_EVENT_PACK_H_
 
@@ -9,25 +9,34 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/ids.h"
 #include "proto/event_columns.h"
 #include "proto/log.pb.h"
+#include "storage/log_keys.h"
 
 namespace roomlog {
 
-// Makes the value of one pack after another: a head, and behind it the packets
-// in the order in which their events were added.
+// Makes the packs of one room after another. The value of a pack is a head, and
+// behind it the packets in the order in which their events were added.
 class EventPackWriter {
  public:
-  // Begins a pack. The room stood at `previous`, after so many events and bytes
-  // in its life.
-  void Begin(Offset previous, uint64_t events_ever, uint64_t bytes_ever);
+  // Begins the first pack of a room, which stood at `previous`, after so many
+  // events and bytes in its life.
+  void Begin(RoomId room, Offset previous, uint64_t events_ever,
+             uint64_t bytes_ever);
+  // Begins the next pack of the same room.
+  void BeginNext();
+  // Borrows `event.packet` until the pack is finished.
   void Add(const EventView& event);
+  // Whether the pack should take no more: kPackEventsMax, kPackBytesMax.
+  bool full() const;
 
-  // Ends the pack and puts its head, which the packets follow, behind `out`.
-  void AppendHead(std::string* out);
+  // Ends the pack, which has events: its key, and what its value is made of, in
+  // order. Borrowed until the next pack is begun.
+  NumberPairKey key() const { return PackKey(room_, first_); }
+  absl::Span<const absl::string_view> Finish();
 
-  size_t events() const { return pack_.events().count(); }
   size_t packet_bytes() const { return packet_bytes_; }
   uint64_t events_ever() const { return events_ever_; }
   uint64_t bytes_ever() const { return bytes_ever_; }
@@ -35,10 +44,15 @@ class EventPackWriter {
  private:
   // Kept from pack to pack, so that its lists need no new memory.
   proto::EventPack pack_;
+  RoomId room_;
+  Offset first_;
+  Offset last_;
   size_t packet_bytes_ = 0;
   uint64_t events_ever_ = 0;
   uint64_t bytes_ever_ = 0;
   std::optional<EventColumnsWriter> columns_;
+  std::string head_;
+  std::vector<absl::string_view> parts_;  // The first is the head.
 };
 
 // Reads one pack after another.

@@ -1,5 +1,7 @@
 #include "storage/event_pack.h"
 
+#include "absl/strings/str_join.h"
+#include "base/limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/log_keys.h"
@@ -22,14 +24,11 @@ EventView Event(uint64_t offset, uint64_t previous, absl::string_view packet) {
 
 std::string Value(EventPackWriter* writer, Offset previous,
                   const std::vector<EventView>& events) {
-  writer->Begin(previous, 100, 5000);
+  writer->Begin(RoomId(5), previous, 100, 5000);
   for (const EventView& event : events) writer->Add(event);
-  std::string value;
-  writer->AppendHead(&value);
-  for (const EventView& event : events) {
-    value.append(event.packet.data(), event.packet.size());
-  }
-  return value;
+  EXPECT_EQ(writer->key().view(),
+            PackKey(RoomId(5), events.front().offset).view());
+  return absl::StrJoin(writer->Finish(), "");
 }
 
 TEST(EventPackTest, ComesBackAsItWas) {
@@ -80,6 +79,26 @@ TEST(EventPackTest, RefusesWhatItDidNotWrite) {
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss)) << why;
     EXPECT_THAT(std::string(status.message()), HasSubstr(why));
   }
+}
+
+TEST(EventPackTest, TheNextPackGoesOnWhereTheLastOneEnded) {
+  EventPackWriter writer;
+  const std::string packet(kPackBytesMax / 2, 'x');
+  writer.Begin(RoomId(5), Offset(3), 0, 0);
+  writer.Add(Event(7, 3, packet));
+  EXPECT_FALSE(writer.full());
+  writer.Add(Event(8, 7, packet));
+  EXPECT_TRUE(writer.full());
+  writer.Finish();
+  writer.BeginNext();
+  EXPECT_FALSE(writer.full());
+  writer.Add(Event(9, 8, "last"));
+  const std::string value = absl::StrJoin(writer.Finish(), "");
+  EventPackReader reader;
+  ASSERT_THAT(reader.Read(writer.key().view(), value), IsOk());
+  EXPECT_THAT(reader.events(), ElementsAreArray({Event(9, 8, "last")}));
+  EXPECT_EQ(reader.events_ever(), 3u);
+  EXPECT_EQ(reader.bytes_ever(), kPackBytesMax + 4);
 }
 
 TEST(LogKeysTest, SortAsTheyCount) {

@@ -107,6 +107,19 @@ rocksdb::ColumnFamilyOptions EventsOptions(const LogDatabaseOptions& options) {
   return family;
 }
 
+// Rows that are written once, read by whoever reads a room, and deleted soon:
+// most of them never come to a file.
+rocksdb::ColumnFamilyOptions CommitsOptions(const LogDatabaseOptions& options) {
+  rocksdb::ColumnFamilyOptions family;
+  family.write_buffer_size = options.write_buffer_bytes / 2;
+  // Most of what is in one is deleted by the time it is full: it costs no file.
+  family.max_write_buffer_number = 3;
+  family.compression = rocksdb::kNoCompression;
+  family.table_factory.reset(
+      rocksdb::NewBlockBasedTableFactory(TableOptions(options)));
+  return family;
+}
+
 // What went wrong on opening, in words for whoever has to mend it.
 absl::Status OpenError(const std::string& directory,
                        const rocksdb::Status& status) {
@@ -144,7 +157,8 @@ absl::StatusOr<std::unique_ptr<LogDatabase>> LogDatabase::Open(
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, LookupOptions(options)},
       {"events", EventsOptions(options)},
-      {"ids", LookupOptions(options)}};
+      {"ids", LookupOptions(options)},
+      {"commits", CommitsOptions(options)}};
 
   // First as strict as a crash allows: only the last record of a write-ahead
   // log may be torn. If more is wrong, all up to there.

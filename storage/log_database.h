@@ -1,15 +1,18 @@
-// The RocksDB database of a log: opened, tuned, and its three column families.
+// The RocksDB database of a log: opened, tuned, and its four column families.
 #ifndef ROOMLOG_STORAGE_LOG_DATABASE_H_
 #define ROOMLOG_STORAGE_LOG_DATABASE_H_
 
 #include <rocksdb/db.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/ids.h"
 
 namespace roomlog {
 
@@ -17,7 +20,7 @@ struct LogDatabaseOptions {
   std::string directory;
   size_t block_cache_bytes = size_t{64} << 20;
   // Bytes of events gathered in memory before they are written to a file. Three
-  // such may exist at a time.
+  // such may exist at a time, and three half as large of commits.
   size_t write_buffer_bytes = size_t{64} << 20;
   std::shared_ptr<rocksdb::FileSystem> file_system;
   // Kept from opening to opening, so that a cache is not counted twice.
@@ -40,6 +43,17 @@ class LogDatabase {
   rocksdb::ColumnFamilyHandle* rows() const { return handles_[0]; }
   rocksdb::ColumnFamilyHandle* events() const { return handles_[1]; }
   rocksdb::ColumnFamilyHandle* publish_ids() const { return handles_[2]; }
+  rocksdb::ColumnFamilyHandle* commits() const { return handles_[3]; }
+
+  // No commit that begins before this has a row any more: all of it is among
+  // the events. Spares who looks for the others walking over the deleted ones.
+  // Any thread; it only rises. Whoever reads asks before taking a snapshot.
+  Offset staged_from() const {
+    return Offset(staged_from_.load(std::memory_order_acquire));
+  }
+  void set_staged_from(Offset offset) {
+    staged_from_.store(offset.value(), std::memory_order_release);
+  }
 
   // The write-ahead log was damaged before its end: what came after is lost,
   // though some of it may have been synced.
@@ -52,6 +66,7 @@ class LogDatabase {
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   bool lost_tail_ = false;
+  std::atomic<uint64_t> staged_from_{0};
 };
 
 }  // namespace roomlog

@@ -48,6 +48,13 @@ inline NumberPairKey PackKey(RoomId room, Offset first) {
   return NumberPairKey(room.value(), first.value());
 }
 
+// In `commits`: the offset of the commit's first event.
+inline std::string CommitKey(Offset first) {
+  std::string key(8, '\0');
+  NumberPairKey::Store(first.value(), key.data());
+  return key;
+}
+
 // In `ids`: the room, and the publish id.
 inline std::string PublishIdKey(RoomId room, absl::string_view id) {
   std::string key(8, '\0');

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/log.pb.h"
+#include "storage/commit_row.h"
 #include "storage/event_pack.h"
 #include "storage/log_keys.h"
 #include "storage/rocksdb_status.h"
@@ -17,10 +18,15 @@
 namespace roomlog {
 namespace {
 
-// Goes from pack to pack of one room.
+// Goes from pack to pack of one room: those among the events, and behind them
+// those that lie in rows of commits still. Rows of commits go later than what
+// they hold is put into the rooms, but of one room all of it at once: so what
+// is not beyond the last pack among the events is there.
 class PackCursor {
  public:
-  PackCursor(const LogDatabase& database, RoomId room,
+  // What is read must not change meanwhile: there is a snapshot, or the caller
+  // is the only one who writes. `staged_from` is as it was before the snapshot.
+  PackCursor(const LogDatabase& database, RoomId room, Offset staged_from,
              const rocksdb::Snapshot* snapshot)
       : room_(room),
         lower_key_(PackKey(room, Offset(0))),
@@ -30,49 +36,137 @@ class PackCursor {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
     options.verify_checksums = true;
+    FindStaged(database, staged_from, options);
     options.iterate_lower_bound = &lower_;
     options.iterate_upper_bound = &upper_;
     iterator_.reset(database.db().NewIterator(options, database.events()));
+    if (!staged_.empty()) DropSettled();
   }
   PackCursor(const PackCursor&) = delete;
   PackCursor& operator=(const PackCursor&) = delete;
 
   // To the last pack that begins at or before `offset`.
   void SeekAtOrBefore(Offset offset) {
-    iterator_->SeekForPrev(ToSlice(PackKey(room_, offset).view()));
+    staged_place_ = static_cast<size_t>(
+        std::upper_bound(staged_.begin(), staged_.end(), offset,
+                         [](Offset wanted, const StagedPack& pack) {
+                           return wanted < pack.first;
+                         }) -
+        staged_.begin());
+    is_staged_ = staged_place_ > 0;
+    if (is_staged_) {
+      --staged_place_;
+    } else {
+      iterator_->SeekForPrev(ToSlice(PackKey(room_, offset).view()));
+    }
   }
   // To the first pack that may hold something at or after `offset`.
   void SeekHolding(Offset offset) {
     SeekAtOrBefore(offset);
-    if (!iterator_->Valid() && iterator_->status().ok()) {
-      iterator_->Seek(lower_);
-    }
+    if (is_staged_ || iterator_->Valid() || !iterator_->status().ok()) return;
+    iterator_->Seek(lower_);
+    GoOnToStaged();
   }
   // Not by SeekToLast(), which uses no filter.
   void SeekToLast() { SeekAtOrBefore(kNoUpperBound); }
-  void Next() { iterator_->Next(); }
-  void Previous() { iterator_->Prev(); }
+  void Next() {
+    if (is_staged_) {
+      ++staged_place_;
+    } else {
+      iterator_->Next();
+      GoOnToStaged();
+    }
+  }
+  void Previous() {
+    if (!is_staged_) {
+      iterator_->Prev();
+    } else if (staged_place_ > 0) {
+      --staged_place_;
+    } else {
+      is_staged_ = false;
+      SeekSettledEnd();
+    }
+  }
 
   // Reads the pack here; false if there is none, or on an error: see status().
   bool Read() {
-    if (!iterator_->Valid()) {
+    if (!staged_status_.ok()) {
+      status_ = staged_status_;
+    } else if (is_staged_) {
+      status_ = absl::OkStatus();
+      if (staged_place_ >= staged_.size()) return false;
+      const StagedPack& pack = staged_[staged_place_];
+      status_ = reader_.Read(PackKey(room_, pack.first).view(), pack.value);
+    } else if (!iterator_->Valid()) {
       status_ = ToAbslStatus(iterator_->status(), "reading events");
       return false;
+    } else {
+      status_ =
+          reader_.Read(ToView(iterator_->key()), ToView(iterator_->value()));
     }
-    status_ =
-        reader_.Read(ToView(iterator_->key()), ToView(iterator_->value()));
     return status_.ok();
   }
   const EventPackReader& pack() const { return reader_; }
   const absl::Status& status() const { return status_; }
 
  private:
+  struct StagedPack {
+    Offset first;
+    std::string value;
+  };
+
+  void FindStaged(const LogDatabase& database, Offset staged_from,
+                  const rocksdb::ReadOptions& options) {
+    std::unique_ptr<rocksdb::Iterator> commits(
+        database.db().NewIterator(options, database.commits()));
+    CommitRowReader row;
+    for (commits->Seek(CommitKey(staged_from)); commits->Valid();
+         commits->Next()) {
+      staged_status_ =
+          row.Read(ToView(commits->key()), ToView(commits->value()));
+      if (!staged_status_.ok()) return;
+      for (const CommitRowReader::Pack& pack : row.packs()) {
+        if (pack.room != room_) continue;
+        staged_.push_back({pack.first, std::string(pack.value)});
+      }
+    }
+    staged_status_ = ToAbslStatus(commits->status(), "reading commits");
+  }
+  void DropSettled() {
+    SeekSettledEnd();
+    if (!Read()) {
+      staged_status_.Update(status_);
+      return;
+    }
+    const Offset through = reader_.last();
+    staged_.erase(staged_.begin(),
+                  std::find_if(staged_.begin(), staged_.end(),
+                               [through](const StagedPack& pack) {
+                                 return pack.first > through;
+                               }));
+  }
+  // To the last pack among the events.
+  void SeekSettledEnd() {
+    iterator_->SeekForPrev(ToSlice(PackKey(room_, kNoUpperBound).view()));
+  }
+  // From behind the last pack among the events.
+  void GoOnToStaged() {
+    if (iterator_->Valid() || !iterator_->status().ok()) return;
+    if (staged_.empty()) return;
+    is_staged_ = true;
+    staged_place_ = 0;
+  }
+
   const RoomId room_;
   const NumberPairKey lower_key_;
   const NumberPairKey upper_key_;
   const rocksdb::Slice lower_;
   const rocksdb::Slice upper_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+  std::vector<StagedPack> staged_;  // In the order of their offsets.
+  absl::Status staged_status_;
+  bool is_staged_ = false;  // Here is staged_[staged_place_].
+  size_t staged_place_ = 0;
   EventPackReader reader_;
   absl::Status status_;
 };
@@ -178,6 +272,7 @@ absl::StatusOr<ReadPage> ReadRoomPage(const LogDatabase& database,
                                       const Retention& retention,
                                       const ReadQuery& query) {
   ReadPage page;
+  const Offset staged_from = database.staged_from();
   rocksdb::ManagedSnapshot snapshot(&database.db());
   rocksdb::ReadOptions options;
   options.snapshot = snapshot.snapshot();
@@ -194,7 +289,8 @@ absl::StatusOr<ReadPage> ReadRoomPage(const LogDatabase& database,
   }
   page.trimmed_through = Offset(row.trimmed_through());
 
-  PackCursor cursor(database, RoomId(row.id()), snapshot.snapshot());
+  PackCursor cursor(database, RoomId(row.id()), staged_from,
+                    snapshot.snapshot());
   PageBuilder builder(query);
   const int64_t expired_before = retention.ExpiredBefore(query.now_ms);
   if (query.direction == ReadQuery::Direction::kOldestFirst) {
@@ -212,23 +308,37 @@ absl::StatusOr<ReadPage> ReadRoomPage(const LogDatabase& database,
   return page;
 }
 
+namespace {
+
+absl::StatusOr<RoomTail> TailAt(PackCursor* cursor) {
+  cursor->SeekToLast();
+  RoomTail tail;
+  if (cursor->Read()) {
+    tail.head = cursor->pack().last();
+    tail.events_ever = cursor->pack().events_ever();
+    tail.bytes_ever = cursor->pack().bytes_ever();
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return tail;
+}
+
+}  // namespace
+
 absl::StatusOr<RoomTail> ReadRoomTail(const LogDatabase& database,
                                       RoomId room) {
-  PackCursor cursor(database, room, nullptr);
-  cursor.SeekToLast();
-  RoomTail tail;
-  if (cursor.Read()) {
-    tail.head = cursor.pack().last();
-    tail.events_ever = cursor.pack().events_ever();
-    tail.bytes_ever = cursor.pack().bytes_ever();
-  }
-  if (!cursor.status().ok()) return cursor.status();
-  return tail;
+  PackCursor cursor(database, room, database.staged_from(), nullptr);
+  return TailAt(&cursor);
+}
+
+absl::StatusOr<RoomTail> ReadSettledTail(const LogDatabase& database,
+                                         RoomId room) {
+  PackCursor cursor(database, room, kNoUpperBound, nullptr);
+  return TailAt(&cursor);
 }
 
 absl::StatusOr<bool> HasEventWithId(const LogDatabase& database, RoomId room,
                                     Offset offset, absl::string_view id) {
-  PackCursor cursor(database, room, nullptr);
+  PackCursor cursor(database, room, database.staged_from(), nullptr);
   cursor.SeekAtOrBefore(offset);
   if (!cursor.Read()) {
     if (!cursor.status().ok()) return cursor.status();

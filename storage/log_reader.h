@@ -29,6 +29,9 @@ struct RoomTail {
   uint64_t bytes_ever = 0;
 };
 absl::StatusOr<RoomTail> ReadRoomTail(const LogDatabase& database, RoomId room);
+// The same without what lies in rows of commits still.
+absl::StatusOr<RoomTail> ReadSettledTail(const LogDatabase& database,
+                                         RoomId room);
 
 // Whether the room has an event at `offset` with this publish id.
 absl::StatusOr<bool> HasEventWithId(const LogDatabase& database, RoomId room,

@@ -24,6 +24,8 @@ namespace {
 constexpr uint32_t kFormatMajor = 1;
 constexpr uint32_t kFormatMinor = 0;
 
+// Fewer events per room, and a commit is first written as it is.
+constexpr size_t kDirectEventsPerRoomMin = 4;
 // Written to find out whether the disk takes anything, whatever it says of its
 // free space: there may be a quota.
 constexpr size_t kProbeBytes = size_t{1} << 20;
@@ -88,13 +90,19 @@ absl::StatusOr<ProducerAnswers> ParseAnswers(rocksdb::Slice key,
 // Turns a batch round: what it puts is deleted.
 class BatchUndoer final : public rocksdb::WriteBatch::Handler {
  public:
-  BatchUndoer(const LogDatabase& database, rocksdb::WriteBatch* undo)
-      : database_(database), undo_(undo) {}
+  // Leaves packs alone unless `undo_packs`.
+  BatchUndoer(const LogDatabase& database, bool undo_packs,
+              rocksdb::WriteBatch* undo)
+      : database_(database), undo_packs_(undo_packs), undo_(undo) {}
 
   rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
                         const rocksdb::Slice&) override {
+    if (!undo_packs_ && family == database_.events()->GetID()) {
+      return rocksdb::Status::OK();
+    }
     for (rocksdb::ColumnFamilyHandle* handle :
-         {database_.rows(), database_.events(), database_.publish_ids()}) {
+         {database_.rows(), database_.events(), database_.publish_ids(),
+          database_.commits()}) {
       if (handle->GetID() == family) return undo_->Delete(handle, key);
     }
     return rocksdb::Status::InvalidArgument("an unknown column family");
@@ -102,9 +110,13 @@ class BatchUndoer final : public rocksdb::WriteBatch::Handler {
   rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice&) override {
     return rocksdb::Status::OK();
   }
+  rocksdb::Status SingleDeleteCF(uint32_t, const rocksdb::Slice&) override {
+    return rocksdb::Status::OK();
+  }
 
  private:
   const LogDatabase& database_;
+  const bool undo_packs_;
   rocksdb::WriteBatch* undo_;
 };
 
@@ -137,6 +149,7 @@ absl::StatusOr<std::unique_ptr<RocksdbRoomLog>> RocksdbRoomLog::Open(
 
 RocksdbRoomLog::~RocksdbRoomLog() {
   if (database_ == nullptr || !stopped_.ok()) return;
+  if (!SettleAll().ok()) return;
   // If this fails, the log is merely not closed in order.
   WriteMeta(reserved_through_, /*closed=*/true).IgnoreError();
 }
@@ -196,14 +209,6 @@ absl::Status RocksdbRoomLog::Start() {
       .PermitUncheckedError();  // Most often it is not there.
   if (marker.ok() && marker->has_value()) marker_ = **marker;
 
-  // ROOMLOG, wherever it comes from, knows what is to be taken away.
-  status = LoadRooms();
-  if (!marker_.void_ranges.empty()) {
-    if (status.ok()) status = UndoPacks();
-    if (status.ok()) status = UndoAnswers();
-  }
-  if (!status.ok()) return status;
-
   FoundLog found;
   found.boot_id = options_.boot_id;
   found.lost_tail = database_->lost_tail();
@@ -213,26 +218,23 @@ absl::Status RocksdbRoomLog::Start() {
     if (!identity.ok()) return identity.status();
     found.identity = *identity;
   }
-  std::string meta_bytes;
-  const rocksdb::Status read = database_->db().Get(
-      rocksdb::ReadOptions(), database_->rows(), kMetaKey, &meta_bytes);
-  if (read.ok()) {
-    found.meta.emplace();
-    if (!found.meta->ParseFromString(meta_bytes)) {
-      return absl::DataLossError("the row of the whole log is damaged");
-    }
-    if (found.meta->format_major() > kFormatMajor) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          options_.directory, " has the format ", found.meta->format_major(),
-          ".", found.meta->format_minor(), ", which is newer than ",
-          kFormatMajor, ".", kFormatMinor, ", all that this version can read"));
-    }
-  } else if (!read.IsNotFound()) {
-    return ToAbslStatus(read, "reading the row of the whole log");
-  } else if (rooms_.size() > 0) {
+  status = ReadMeta(&found.meta);
+  if (status.ok()) status = LoadRooms();
+  if (!status.ok()) return status;
+  if (!found.meta.has_value() && rooms_.size() > 0) {
     return absl::DataLossError(absl::StrCat(
         options_.directory, " has rooms, but not the row of the whole log"));
   }
+  // ROOMLOG, wherever it comes from, knows what is to be taken away. That comes
+  // first: whoever looks for the end of a room must not find it.
+  if (!marker_.void_ranges.empty()) {
+    status = UndoCommits();
+    if (status.ok()) status = UndoPacks();
+    if (status.ok()) status = UndoAnswers();
+    if (status.ok()) status = WriteUndo();
+  }
+  if (status.ok()) status = LoadCommits();
+  if (!status.ok()) return status;
 
   const LogLife life = DecideLife(found, absl::ToUnixMillis(options_.now));
   epoch_ = life.epoch;
@@ -251,19 +253,14 @@ absl::Status RocksdbRoomLog::Start() {
 }
 
 absl::Status RocksdbRoomLog::BeginLife() {
-  if (undo_.Count() > 0) {
-    batch_ = undo_;
-    absl::Status status = WriteBatch(/*sync=*/true);
-    if (!status.ok()) return status;
-    undo_.Clear();
-  }
+  absl::Status status = SettleAll();
+  if (!status.ok()) return status;
   // A new life has a new marker, whose identity no copy shares. The database
   // comes first: were it the older one, that would be taken for a loss.
   const bool is_new_life = !new_epoch_reason_.empty();
   marker_ = LogMarker();
   marker_.epoch = epoch_;
   marker_.reserved_through = reserved_through_;
-  absl::Status status;
   if (is_new_life) {
     // Until the marker is made, the database is of a file that is no more.
     identity_ = FileIdentity();
@@ -331,6 +328,37 @@ absl::Status RocksdbRoomLog::LoadHead(RoomState* room) {
   return absl::OkStatus();
 }
 
+absl::Status RocksdbRoomLog::ReadMeta(std::optional<proto::LogMeta>* meta) {
+  std::string bytes;
+  const rocksdb::Status read = database_->db().Get(
+      rocksdb::ReadOptions(), database_->rows(), kMetaKey, &bytes);
+  if (read.IsNotFound()) return absl::OkStatus();
+  if (!read.ok()) return ToAbslStatus(read, "reading the row of the whole log");
+  if (!meta->emplace().ParseFromString(bytes)) {
+    return absl::DataLossError("the row of the whole log is damaged");
+  }
+  if ((*meta)->format_major() > kFormatMajor) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        options_.directory, " has the format ", (*meta)->format_major(), ".",
+        (*meta)->format_minor(), ", which is newer than ", kFormatMajor, ".",
+        kFormatMinor, ", all that this version can read"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RocksdbRoomLog::ForEachCommit(
+    absl::FunctionRef<absl::Status(const CommitRowReader&)> each) {
+  std::unique_ptr<rocksdb::Iterator> rows(database_->db().NewIterator(
+      rocksdb::ReadOptions(), database_->commits()));
+  CommitRowReader row;
+  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+    absl::Status status = row.Read(ToView(rows->key()), ToView(rows->value()));
+    if (status.ok()) status = each(row);
+    if (!status.ok()) return status;
+  }
+  return ToAbslStatus(rows->status(), "reading the latest commits");
+}
+
 absl::Status RocksdbRoomLog::UndoPacks() {
   EventPackReader pack;
   for (size_t i = 0; i < rooms_.size(); ++i) {
@@ -345,17 +373,71 @@ absl::Status RocksdbRoomLog::UndoPacks() {
         break;  // Damage does no harm here: nothing is appended behind it.
       }
       MustSucceed(undo_.Delete(database_->events(), packs->key()));
-      for (const EventView& event : pack.events()) {
-        if (event.id.empty()) continue;
-        MustSucceed(undo_.Delete(database_->publish_ids(),
-                                 PublishIdKey(room.id, event.id)));
-      }
+      UndoIds(pack);
     }
     if (!packs->status().ok() && !packs->status().IsCorruption()) {
       return ToAbslStatus(packs->status(), "reading the ends of rooms");
     }
   }
   return absl::OkStatus();
+}
+
+void RocksdbRoomLog::UndoIds(const EventPackReader& pack) {
+  for (const EventView& event : pack.events()) {
+    if (event.id.empty()) continue;
+    MustSucceed(undo_.Delete(database_->publish_ids(),
+                             PublishIdKey(pack.room(), event.id)));
+  }
+}
+
+absl::Status RocksdbRoomLog::UndoCommits() {
+  return ForEachCommit([this](const CommitRowReader& row) {
+    if (IsVoid(row.first())) UndoCommit(row);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status RocksdbRoomLog::LoadCommits() {
+  // Of the rooms in those commits: where they stand without them.
+  absl::flat_hash_map<RoomId, Offset> settled;
+  return ForEachCommit(
+      [&](const CommitRowReader& row) { return LoadCommit(row, &settled); });
+}
+
+absl::Status RocksdbRoomLog::LoadCommit(
+    const CommitRowReader& row, absl::flat_hash_map<RoomId, Offset>* settled) {
+  EventPackReader pack;
+  for (const CommitRowReader::Pack& of_room : row.packs()) {
+    absl::Status status = pack.Read(of_room.key, of_room.value);
+    if (!status.ok()) return status;
+    RoomState* room = rooms_.Find(of_room.room);
+    if (room == nullptr) {
+      return absl::DataLossError(
+          absl::StrCat("the commit from offset ", row.first().value(),
+                       " has events of a room without a row"));
+    }
+    status = LoadHead(room);
+    if (!status.ok()) return status;
+    const auto [through, is_new] = settled->try_emplace(room->id);
+    if (is_new && !room->head_damaged) {
+      absl::StatusOr<RoomTail> tail = ReadSettledTail(*database_, room->id);
+      if (!tail.ok()) return tail.status();
+      through->second = tail->head;
+    }
+    for (const EventView& event : pack.events()) {
+      if (event.offset > through->second) staged_.Add(room, event);
+    }
+  }
+  staged_.EndCommit(row.first());
+  return absl::OkStatus();
+}
+
+void RocksdbRoomLog::UndoCommit(const CommitRowReader& row) {
+  MustSucceed(undo_.Delete(database_->commits(), CommitKey(row.first())));
+  EventPackReader pack;
+  for (const CommitRowReader::Pack& of_room : row.packs()) {
+    if (pack.Read(of_room.key, of_room.value).ok()) UndoIds(pack);
+  }
 }
 
 absl::Status RocksdbRoomLog::UndoAnswers() {
@@ -424,18 +506,18 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
 
   // Opened anew, the database writes what its write-ahead log holds into files
   // and begins a new one. So whatever the failed write left is no longer
-  // unsure: it is found, and taken away, or it is gone.
+  // unsure: it is found, and taken away before anybody reads, or it is gone.
+  absl::MutexLock lock(&database_mutex_);
+  database_.reset();
+  absl::StatusOr<std::unique_ptr<LogDatabase>> database =
+      LogDatabase::Open(database_options_, /*create=*/false);
+  if (!database.ok()) {
+    // Not even reading works now; the next call tries again.
+    stopped_ = absl::ResourceExhaustedError(database.status().message());
+    return stopped_;
+  }
+  database_ = *std::move(database);
   {
-    absl::MutexLock lock(&database_mutex_);
-    database_.reset();
-    absl::StatusOr<std::unique_ptr<LogDatabase>> database =
-        LogDatabase::Open(database_options_, /*create=*/false);
-    if (!database.ok()) {
-      // Not even reading works now; the next call tries again.
-      stopped_ = absl::ResourceExhaustedError(database.status().message());
-      return stopped_;
-    }
-    database_ = *std::move(database);
     absl::MutexLock sync_lock(&sync_mutex_);
     sync_ = absl::OkStatus();
   }
@@ -444,12 +526,85 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
         "the write-ahead log was damaged after the disk was full: start again");
     return stopped_;
   }
+  absl::Status status = LookFor(&settling_);
+  if (status.ok()) status = LookFor(&staged_);
+  if (!status.ok()) {
+    stopped_ = absl::ResourceExhaustedError(status.message());
+    return stopped_;
+  }
   stopped_ = absl::OkStatus();
+  return WriteUndo();
+}
+
+absl::Status RocksdbRoomLog::WriteUndo() {
   if (undo_.Count() == 0) return absl::OkStatus();
   batch_ = undo_;
   absl::Status status = WriteBatch(/*sync=*/true);
   if (status.ok()) undo_.Clear();
   return status;
+}
+
+absl::Status RocksdbRoomLog::LookFor(StagedCommits* staged) {
+  if (staged->empty()) return absl::OkStatus();
+  std::string row;
+  const rocksdb::Status found =
+      database_->db().Get(rocksdb::ReadOptions(), database_->commits(),
+                          CommitKey(staged->commits().front()), &row);
+  if (!found.ok() && !found.IsNotFound()) {
+    return ToAbslStatus(found, "looking for the latest commits");
+  }
+  // They go all or none.
+  if (found.IsNotFound()) ForgetStaged(staged);
+  return absl::OkStatus();
+}
+
+void RocksdbRoomLog::PutGiven(StagedCommits* staged, size_t events_min) {
+  staged->GiveSome(events_min, &pack_writer_,
+                   [this](const NumberPairKey& key,
+                          absl::Span<const absl::string_view> value) {
+                     PutPack(key, value);
+                   });
+  if (!staged->all_given()) return;
+  for (const Offset commit : staged->commits()) {
+    MustSucceed(batch_.SingleDelete(database_->commits(), CommitKey(commit)));
+  }
+}
+
+void RocksdbRoomLog::ForgetStaged(StagedCommits* staged) {
+  database_->set_staged_from(staged->commits().back().Next());
+  staged->Clear();
+}
+
+absl::Status RocksdbRoomLog::Settle(StagedCommits* staged) {
+  if (staged->empty()) return absl::OkStatus();
+  if (!staged->closed()) staged->Close();
+  const size_t given = staged->given();
+  batch_.Clear();
+  PutGiven(staged, staged->events());
+  // Until the next sync a crash of the machine leaves the rows as they are.
+  absl::Status status = WriteBatch(/*sync=*/false);
+  if (status.ok()) {
+    ForgetStaged(staged);
+  } else {
+    staged->set_given(given);
+  }
+  return status;
+}
+
+absl::Status RocksdbRoomLog::SettleAll() {
+  absl::Status status = Settle(&settling_);
+  if (status.ok()) status = Settle(&staged_);
+  return status;
+}
+
+absl::Status RocksdbRoomLog::BeginGeneration() {
+  if (!staged_.full(options_.staged_commits_max) && !staged_.closed())
+    return absl::OkStatus();
+  absl::Status status = Settle(&settling_);  // Most often it is.
+  if (!status.ok()) return status;
+  std::swap(settling_, staged_);
+  if (!settling_.closed()) settling_.Close();
+  return absl::OkStatus();
 }
 
 absl::Status RocksdbRoomLog::WriteBatch(bool sync) {
@@ -608,50 +763,67 @@ absl::Status RocksdbRoomLog::GroupByRoom(LogBatch* batch) {
   return absl::OkStatus();
 }
 
-void RocksdbRoomLog::PutEvents(const LogBatch& batch, RoomAdvance* advance) {
-  const RoomId room = advance->room->id;
+void RocksdbRoomLog::PutPack(const NumberPairKey& key,
+                             absl::Span<const absl::string_view> value) {
+  value_parts_.resize(value.size());
+  std::transform(value.begin(), value.end(), value_parts_.begin(), ToSlice);
+  const rocksdb::Slice key_part = ToSlice(key.view());
+  MustSucceed(
+      batch_.Put(database_->events(), rocksdb::SliceParts(&key_part, 1),
+                 rocksdb::SliceParts(value_parts_.data(),
+                                     static_cast<int>(value_parts_.size()))));
+}
+
+void RocksdbRoomLog::PutEvents(const LogBatch& batch, bool direct,
+                               RoomAdvance* advance) {
+  RoomState* room = advance->room;
   uint32_t i = advance->first_event;
+  pack_writer_.Begin(room->id, batch.events[i].previous, advance->events_ever,
+                     advance->bytes_ever);
   while (true) {
-    // One pack.
-    const Offset first = batch.events[i].offset;
-    pack_writer_.Begin(batch.events[i].previous, advance->events_ever,
-                       advance->bytes_ever);
-    value_parts_.assign(1, rocksdb::Slice());  // Its head comes here.
-    bool ended = false;
-    do {
-      const NewEvent& event = batch.events[i];
-      EventView view;
-      view.offset = event.offset;
-      view.time_ms = batch.time_ms;
-      view.flags = event.flags;
-      view.id = event.id;
-      view.packet = event.packet;
-      pack_writer_.Add(view);
-      value_parts_.push_back(ToSlice(event.packet));
-      if (!event.id.empty()) {
-        char offset[8];
-        NumberPairKey::Store(event.offset.value(), offset);
-        MustSucceed(batch_.Put(database_->publish_ids(),
-                               PublishIdKey(room, event.id),
-                               rocksdb::Slice(offset, sizeof(offset))));
+    const NewEvent& event = batch.events[i];
+    EventView view;
+    view.offset = event.offset;
+    view.previous = event.previous;
+    view.time_ms = batch.time_ms;
+    view.flags = event.flags;
+    view.id = event.id;
+    view.packet = event.packet;
+    pack_writer_.Add(view);
+    if (!direct) staged_.Add(room, view);
+    if (!event.id.empty()) {
+      char offset[8];
+      NumberPairKey::Store(event.offset.value(), offset);
+      MustSucceed(batch_.Put(database_->publish_ids(),
+                             PublishIdKey(room->id, event.id),
+                             rocksdb::Slice(offset, sizeof(offset))));
+    }
+    const bool ended = i == advance->last_event;
+    if (ended || pack_writer_.full()) {
+      if (direct) {
+        PutPack(pack_writer_.key(), pack_writer_.Finish());
+      } else {
+        commit_row_.Add(pack_writer_.key(), pack_writer_.Finish());
       }
-      ended = i == advance->last_event;
-      i = next_in_room_[i];
-    } while (!ended && pack_writer_.events() < kPackEventsMax &&
-             pack_writer_.packet_bytes() < kPackBytesMax);
-    pack_head_.clear();
-    pack_writer_.AppendHead(&pack_head_);
-    value_parts_[0] = pack_head_;
-    const NumberPairKey key = PackKey(room, first);
-    const rocksdb::Slice key_part = ToSlice(key.view());
-    MustSucceed(
-        batch_.Put(database_->events(), rocksdb::SliceParts(&key_part, 1),
-                   rocksdb::SliceParts(value_parts_.data(),
-                                       static_cast<int>(value_parts_.size()))));
-    advance->events_ever = pack_writer_.events_ever();
-    advance->bytes_ever = pack_writer_.bytes_ever();
-    if (ended) return;
+    }
+    if (ended) break;
+    if (pack_writer_.full()) pack_writer_.BeginNext();
+    i = next_in_room_[i];
   }
+  advance->events_ever = pack_writer_.events_ever();
+  advance->bytes_ever = pack_writer_.bytes_ever();
+}
+
+void RocksdbRoomLog::PutCommitRow(Offset first) {
+  const std::string key = CommitKey(first);
+  const rocksdb::Slice key_part(key);
+  std::vector<rocksdb::Slice> parts;
+  for (absl::string_view part : commit_row_.Finish()) {
+    parts.push_back(ToSlice(part));
+  }
+  MustSucceed(batch_.Put(
+      database_->commits(), rocksdb::SliceParts(&key_part, 1),
+      rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size()))));
 }
 
 void RocksdbRoomLog::PutRow(const RoomState& room, Offset head,
@@ -671,13 +843,20 @@ absl::Status RocksdbRoomLog::Append(LogBatch* batch, Durability durability) {
   absl::Status status = GroupByRoom(batch);
   if (status.ok()) status = EnsureWriting();
   if (status.ok()) status = CheckSpace();
+  const size_t events = batch->events.size();
+  // A commit that makes large packs by itself gains nothing by being staged.
+  const bool direct = events > 0 && events >= staged_.events() &&
+                      events >= kDirectEventsPerRoomMin * advances_.size();
+  if (status.ok()) status = direct ? SettleAll() : BeginGeneration();
   if (!status.ok()) return status;
 
   batch_.Clear();
+  commit_row_.Clear();
   for (RoomAdvance& advance : advances_) {
     if (!advance.room->has_row) PutRow(*advance.room, Offset(), Offset(), 0, 0);
-    PutEvents(*batch, &advance);
+    PutEvents(*batch, direct, &advance);
   }
+  if (!commit_row_.empty()) PutCommitRow(batch->events.front().offset);
   for (const auto& [producer, first] : batch->forgotten_answers) {
     MustSucceed(batch_.Delete(database_->rows(), AnswersKey(producer, first)));
   }
@@ -686,12 +865,24 @@ absl::Status RocksdbRoomLog::Append(LogBatch* batch, Durability durability) {
                            AnswersKey(answers.producer, answers.first),
                            ToProto(answers).SerializeAsString()));
   }
+  const size_t given = settling_.given();
+  if (!settling_.empty()) {
+    // So much that it is done before the next generation is full, by its events
+    // or by its commits.
+    PutGiven(&settling_, 1 + std::max(events + events / 4,
+                                      2 * settling_.events() /
+                                          options_.staged_commits_max));
+  }
   status = WriteBatch(durability == Durability::kSynced ||
                       options_.every_commit_synced);
   if (!status.ok()) {
-    NoteFailedAppend(*batch);
+    staged_.DropCommit();
+    settling_.set_given(given);
+    NoteFailedAppend(*batch, /*undo_packs=*/direct);
     return status;
   }
+  if (!commit_row_.empty()) staged_.EndCommit(batch->events.front().offset);
+  if (!settling_.empty() && settling_.all_given()) ForgetStaged(&settling_);
 
   for (const RoomAdvance& advance : advances_) {
     RoomState* room = advance.room;
@@ -709,9 +900,9 @@ absl::Status RocksdbRoomLog::Append(LogBatch* batch, Durability durability) {
   return absl::OkStatus();
 }
 
-void RocksdbRoomLog::NoteFailedAppend(const LogBatch& batch) {
+void RocksdbRoomLog::NoteFailedAppend(const LogBatch& batch, bool undo_packs) {
   if (batch.events.empty()) return;  // What is left may stay: answers.
-  BatchUndoer undoer(*database_, &undo_);
+  BatchUndoer undoer(*database_, undo_packs, &undo_);
   MustSucceed(batch_.Iterate(&undoer));
   if (marker_.void_ranges.size() >= LogMarker::kVoidRangesMax) {
     marker_.void_ranges.erase(marker_.void_ranges.begin());
@@ -779,6 +970,10 @@ absl::StatusOr<size_t> RocksdbRoomLog::Trim(int64_t now_ms, size_t rooms_max) {
       return true;
     }
     if (packs == nullptr) {
+      // It looks at the events in their rooms, and at no commit.
+      absl::Status settled = SettleAll();
+      if (!settled.ok()) return settled;
+      batch_.Clear();
       rocksdb::ReadOptions options;
       options.fill_cache = false;
       packs.reset(database_->db().NewIterator(options, database_->events()));

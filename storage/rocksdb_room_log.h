@@ -13,16 +13,21 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/limits.h"
+#include "proto/log.pb.h"
+#include "storage/commit_row.h"
 #include "storage/event_pack.h"
 #include "storage/log_database.h"
 #include "storage/log_marker.h"
 #include "storage/retention.h"
 #include "storage/room_log.h"
 #include "storage/room_table.h"
+#include "storage/staged_commits.h"
 
 namespace roomlog {
 
@@ -37,11 +42,12 @@ struct RocksdbRoomLogOptions {
   // of the machine, for compaction, and for trimming, which frees space.
   uint64_t disk_reserve_bytes = uint64_t{1} << 30;
 
-  // Memory: the cache, and three write buffers, and 64 MiB for the rest.
+  // Memory: the cache, and five write buffers, and 64 MiB for the rest.
   size_t block_cache_bytes = size_t{64} << 20;
   size_t write_buffer_bytes = size_t{64} << 20;
 
   // What follows is for tests. Nothing here means the machine's own.
+  size_t staged_commits_max = kStagedCommitsMax;
   std::shared_ptr<rocksdb::FileSystem> file_system;
   std::string boot_id;
   absl::Time now = absl::Now();  // For a new epoch.
@@ -119,8 +125,19 @@ class RocksdbRoomLog final : public RoomLog {
   // Reads where the room stands from its last pack, if that is not known. OK if
   // that is damaged: see RoomState::head_damaged.
   absl::Status LoadHead(RoomState* room);
+  // FAILED_PRECONDITION: a later version wrote it.
+  absl::Status ReadMeta(std::optional<proto::LogMeta>* meta);
+  absl::Status ForEachCommit(
+      absl::FunctionRef<absl::Status(const CommitRowReader&)> each);
+  // Takes the rows of commits into staged_.
+  absl::Status LoadCommits();
+  absl::Status LoadCommit(const CommitRowReader& row,
+                          absl::flat_hash_map<RoomId, Offset>* settled);
   // Put into undo_ what belongs to failed appends.
   absl::Status UndoPacks();
+  absl::Status UndoCommits();
+  void UndoCommit(const CommitRowReader& row);
+  void UndoIds(const EventPackReader& pack);
   absl::Status UndoAnswers();
   bool IsVoid(Offset offset) const;
 
@@ -132,17 +149,33 @@ class RocksdbRoomLog final : public RoomLog {
   absl::Status CheckSpace();
   // OK if a file can be written that is about what opening anew will write.
   absl::Status ProbeSpace();
+  absl::Status WriteUndo();
   // Writes batch_. Once it fails the log is stopped.
   absl::Status WriteBatch(bool sync);
   absl::Status WriteMeta(Offset reserved_through, bool closed);
-  // Remembers to take away what batch_ may have left on the disk.
-  void NoteFailedAppend(const LogBatch& batch);
+  // Remembers to take away what batch_ may have left on the disk; not packs, if
+  // those in it are of earlier commits.
+  void NoteFailedAppend(const LogBatch& batch, bool undo_packs);
 
   // Checks `batch` and lines its events up by room in advances_.
   absl::Status GroupByRoom(LogBatch* batch);
-  void PutEvents(const LogBatch& batch, RoomAdvance* advance);
-  void PutPack(const LogBatch& batch, const RoomAdvance& advance,
-               uint32_t first, uint32_t end);
+  // Puts the events of one room into batch_ if `direct`, and else into
+  // commit_row_ and, for later, into staged_.
+  void PutEvents(const LogBatch& batch, bool direct, RoomAdvance* advance);
+  void PutPack(const NumberPairKey& key,
+               absl::Span<const absl::string_view> value);
+  void PutCommitRow(Offset first);
+  // Puts events of `staged` into their rooms, by batch_, and if they are the
+  // last, deletes the rows of its commits.
+  void PutGiven(StagedCommits* staged, size_t events_min);
+  // After batch_ was written with all that was left of `staged`.
+  void ForgetStaged(StagedCommits* staged);
+  absl::Status Settle(StagedCommits* staged);
+  absl::Status SettleAll();
+  // If the newer generation is full, it becomes the older one.
+  absl::Status BeginGeneration();
+  // The database was opened anew: was it settled before, or not?
+  absl::Status LookFor(StagedCommits* staged);
   void PutRow(const RoomState& room, Offset head, Offset trimmed_through,
               uint64_t trimmed_events, uint64_t trimmed_bytes);
   void QueueForTrim(RoomState* room);
@@ -175,6 +208,10 @@ class RocksdbRoomLog final : public RoomLog {
   LogMarker marker_;
 
   RoomTable rooms_;
+  // Two generations of commits that are not in their rooms yet: while the newer
+  // one grows, the older one is put there with each commit a little.
+  StagedCommits settling_;
+  StagedCommits staged_;
   RoomId last_room_id_;
   std::deque<RoomId> trim_queue_;  // Rooms over their bounds.
   size_t next_trim_place_ = 0;     // Of the room to look at for its age.
@@ -192,7 +229,7 @@ class RocksdbRoomLog final : public RoomLog {
   EventPackWriter pack_writer_;
   std::vector<RoomAdvance> advances_;
   std::vector<uint32_t> next_in_room_;
-  std::string pack_head_;
+  CommitRowWriter commit_row_;
   std::vector<rocksdb::Slice> value_parts_;
 };
 

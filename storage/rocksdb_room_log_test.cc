@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <random>
 #include <thread>
 
 #include "absl/strings/match.h"
+#include "base/limits.h"
 #include "proto/log.pb.h"
 #include "storage/faulty_file_system.h"
 #include "storage/log_database.h"
@@ -37,6 +39,10 @@ class TestDirectory {
 
 class RocksdbLogPlace final : public LogPlace {
  public:
+  // With few, commits are put into their rooms all the time.
+  explicit RocksdbLogPlace(size_t staged_commits_max = kStagedCommitsMax)
+      : staged_commits_max_(staged_commits_max) {}
+
   absl::StatusOr<std::unique_ptr<RoomLog>> Open(
       const Settings& settings) override {
     // No file is open any more if this is a new process.
@@ -68,6 +74,7 @@ class RocksdbLogPlace final : public LogPlace {
     options.file_system = disk_;
     options.boot_id = absl::StrCat("boot ", boot_);
     options.retry_interval = absl::ZeroDuration();
+    options.staged_commits_max = staged_commits_max_;
     return options;
   }
   // What a power cut leaves of what was not synced.
@@ -89,6 +96,7 @@ class RocksdbLogPlace final : public LogPlace {
   }
 
  private:
+  const size_t staged_commits_max_;
   const TestDirectory root_;
   fs::path directory_ = root_.path() / "log";
   const std::shared_ptr<FaultyFileSystem> disk_ =
@@ -98,10 +106,11 @@ class RocksdbLogPlace final : public LogPlace {
   int kept_eighths_ = 0;
 };
 
-INSTANTIATE_TEST_SUITE_P(Rocksdb, RoomLogTest,
-                         ::testing::Values(MakeLogPlace([] {
-                           return std::make_unique<RocksdbLogPlace>();
-                         })));
+INSTANTIATE_TEST_SUITE_P(
+    Rocksdb, RoomLogTest,
+    ::testing::Values(
+        MakeLogPlace([] { return std::make_unique<RocksdbLogPlace>(); }),
+        MakeLogPlace([] { return std::make_unique<RocksdbLogPlace>(8); })));
 
 // What only a log on files can suffer.
 class RocksdbRoomLogTest : public RoomLogTest {
@@ -126,10 +135,11 @@ class RocksdbRoomLogTest : public RoomLogTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Rocksdb, RocksdbRoomLogTest,
-                         ::testing::Values(MakeLogPlace([] {
-                           return std::make_unique<RocksdbLogPlace>();
-                         })));
+INSTANTIATE_TEST_SUITE_P(
+    Rocksdb, RocksdbRoomLogTest,
+    ::testing::Values(
+        MakeLogPlace([] { return std::make_unique<RocksdbLogPlace>(); }),
+        MakeLogPlace([] { return std::make_unique<RocksdbLogPlace>(8); })));
 
 TEST_P(RocksdbRoomLogTest, ATornTailLeavesWholeCommitsAndBeginsANewEpoch) {
   for (int kept_eighths = 0; kept_eighths <= 8; ++kept_eighths) {
@@ -168,9 +178,11 @@ TEST_P(RocksdbRoomLogTest, ATornTailLeavesWholeCommitsAndBeginsANewEpoch) {
 // that what was acknowledged is there: all of it, in order, and nothing else
 // but perhaps the commit that was on its way.
 TEST_P(RocksdbRoomLogTest, WhateverWriteWasTheLastWhatWasAcknowledgedIsThere) {
+  static constexpr const char* kRooms[] = {"a", "b", "c", "d"};
   bool survived = false;
   for (int operations = 0; !survived; operations += 1 + operations / 8) {
-    RocksdbLogPlace place;
+    const std::unique_ptr<LogPlace> made = GetParam()();
+    auto& place = static_cast<RocksdbLogPlace&>(*made);
     auto options = place.OptionsFor({});
     options.write_buffer_bytes = 64 << 10;
     place.disk().KillAfter(operations);
@@ -195,7 +207,7 @@ TEST_P(RocksdbRoomLogTest, WhateverWriteWasTheLastWhatWasAcknowledgedIsThere) {
         LogBatch batch;
         batch.time_ms = now_ms_;
         batch.events.resize(1);
-        batch.events[0].room = (*log)->FindRoom(Key("a"))->id;
+        batch.events[0].room = (*log)->FindRoom(Key(kRooms[i % 4]))->id;
         batch.events[0].offset = Offset(next++);
         batch.events[0].packet = on_its_way;
         survived = (*log)->Append(&batch, Durability::kSynced).ok();
@@ -213,13 +225,24 @@ TEST_P(RocksdbRoomLogTest, WhateverWriteWasTheLastWhatWasAcknowledgedIsThere) {
       EXPECT_EQ((*log)->epoch(), *epoch) << operations;
     }
     EXPECT_GT((*log)->first_offset().value(), reserved) << operations;
-    const ReadPage page = (*log)->Read(All("a")).value();
-    ASSERT_GE(page.events.size(), acknowledged.size()) << operations;
-    ASSERT_LE(page.events.size(), acknowledged.size() + !on_its_way.empty());
-    for (size_t i = 0; i < page.events.size(); ++i) {
-      EXPECT_EQ(page.events[i].packet,
-                i < acknowledged.size() ? acknowledged[i] : on_its_way)
+    std::map<Offset, std::string> found;
+    for (const char* room : kRooms) {
+      const ReadPage page = (*log)->Read(All(room)).value();
+      Offset previous;
+      for (const EventView& event : page.events) {
+        EXPECT_EQ(event.previous, previous) << operations;
+        previous = event.offset;
+        found.emplace(event.offset, std::string(event.packet));
+      }
+      EXPECT_EQ((*log)->FindRoom(Key(room))->events, page.events.size());
+    }
+    ASSERT_GE(found.size(), acknowledged.size()) << operations;
+    ASSERT_LE(found.size(), acknowledged.size() + !on_its_way.empty());
+    size_t i = 0;
+    for (const auto& [offset, packet] : found) {
+      EXPECT_EQ(packet, i < acknowledged.size() ? acknowledged[i] : on_its_way)
           << operations;
+      ++i;
     }
   }
 }
@@ -261,6 +284,76 @@ TEST_P(RocksdbRoomLogTest, ACommitWhoseSyncFoundNoSpaceIsTakenAway) {
   Restart();
   EXPECT_EQ(Told("a"), "1 2");
   EXPECT_EQ(Told("new"), "3");
+}
+
+// Whenever the disk is full: in the middle of putting commits into their rooms,
+// too.
+TEST_P(RocksdbRoomLogTest, WhicheverCommitFindsNoSpaceTheOthersAreThereOnce) {
+  Open();
+  std::string want;
+  for (int i = 0; i < 60; ++i) {
+    if (i % 7 == 3) {
+      place().disk().SetSyncFails(true, /*for_space=*/true);
+      EXPECT_FALSE(Append({{"a", "lost"}, {"b", "lost"}, {"c", "lost"}}).ok());
+      place().disk().SetSyncFails(false);
+    }
+    ASSERT_THAT(Append({{"a", absl::StrCat(i)}, {"b", "x"}, {"c", "y"}}),
+                IsOk());
+    absl::StrAppend(&want, i == 0 ? "" : " ", i);
+    if (i % 5 == 4) {
+      EXPECT_EQ(Told("a"), want);
+    }
+    if (i % 13 == 12) Crash(/*lose_unsynced=*/false);
+  }
+  EXPECT_EQ(Told("a"), want);
+  EXPECT_EQ(Room("b").events, 60u);
+  Restart();
+  EXPECT_EQ(Told("a"), want);
+  EXPECT_EQ(Room("c").events, 60u);
+  EXPECT_EQ(Room("c").bytes, 60u);
+}
+
+// Every answer is the same wherever the events lie at the moment.
+TEST_P(RocksdbRoomLogTest, PagesMeetWithoutASeamWhereverTheEventsLie) {
+  Open();
+  std::vector<Offset> offsets;
+  for (int i = 0; i < 24; ++i) {
+    offsets.push_back(next_);
+    Say("a", absl::StrCat(i));
+    Say(absl::StrCat("other ", i), "x");
+    for (size_t limit : {size_t{1}, size_t{3}, size_t{100}}) {
+      std::string forward;
+      std::string backward;
+      ReadQuery query = All("a");
+      query.events_max = limit;
+      for (bool more = true; more;) {
+        const ReadPage page = log_->Read(query).value();
+        for (const EventView& event : page.events) {
+          absl::StrAppend(&forward, event.packet, " ");
+        }
+        EXPECT_EQ(page.head, offsets.back());
+        more = page.more;
+        if (more) query.after = page.events.back().offset;
+      }
+      query = All("a");
+      query.events_max = limit;
+      query.direction = Direction::kNewestFirst;
+      for (bool more = true; more;) {
+        const ReadPage page = log_->Read(query).value();
+        std::string piece;
+        for (const EventView& event : page.events) {
+          absl::StrAppend(&piece, event.packet, " ");
+        }
+        backward = piece + backward;
+        more = page.more;
+        if (more) query.before = page.events.front().offset;
+      }
+      std::string want;
+      for (int j = 0; j <= i; ++j) absl::StrAppend(&want, j, " ");
+      EXPECT_EQ(forward, want);
+      EXPECT_EQ(backward, want);
+    }
+  }
 }
 
 TEST_P(RocksdbRoomLogTest, AfterAFailedSyncTheLogEndsItsEpoch) {
@@ -390,7 +483,8 @@ TEST_P(RocksdbRoomLogTest, IsNotOpenedWithoutTheFilesThatNameTheOthers) {
            }},
       };
   for (const auto& [what, damage] : damages) {
-    RocksdbLogPlace place;
+    const std::unique_ptr<LogPlace> made = GetParam()();
+    auto& place = static_cast<RocksdbLogPlace&>(*made);
     for (int life = 0; life < 3; ++life) {
       const auto log = place.Open({});
       ASSERT_THAT(log, IsOk());

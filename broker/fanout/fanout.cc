@@ -71,6 +71,11 @@ size_t Fanout::subscription_count(NodeNumber number) const {
   return it == nodes_.end() ? 0 : it->second->rooms.size();
 }
 
+size_t Fanout::holder_count(RoomId room) const {
+  const auto it = subscriptions_.find(room);
+  return it == subscriptions_.end() ? 0 : it->second.size();
+}
+
 void Fanout::SetConsumed(NodeNumber number, uint64_t bytes) {
   const auto it = nodes_.find(number);
   if (it == nodes_.end()) return;

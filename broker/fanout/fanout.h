@@ -57,6 +57,8 @@ class Fanout {
   std::optional<RoomId> Unsubscribe(NodeNumber node, RoomHandle handle);
   bool Holds(NodeNumber node, RoomHandle handle) const;
   size_t subscription_count(NodeNumber node) const;
+  // How many nodes hold the room.
+  size_t holder_count(RoomId room) const;
 
   // The node has consumed so many bytes since it was added; never falls.
   void SetConsumed(NodeNumber node, uint64_t bytes);

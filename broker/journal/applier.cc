@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "base/limits.h"
 #include "base/room_key.h"
+#include "proto/events.pb.h"
 
 namespace roomlog {
 namespace {
@@ -24,6 +25,14 @@ uint64_t EventsIn(const std::vector<JournalEntry>& entries) {
     }
   }
   return count;
+}
+
+bool HasInquiry(const std::vector<JournalEntry>& entries, size_t begin,
+                size_t end) {
+  return std::any_of(entries.begin() + begin, entries.begin() + end,
+                     [](const JournalEntry& entry) {
+                       return std::holds_alternative<RoomInquiry>(entry);
+                     });
 }
 
 // Adds `run` to `runs`, as part of the last one if it simply goes on.
@@ -55,6 +64,10 @@ struct Applier::Pending {
   absl::flat_hash_map<ProducerId, PublishNumber> through;
   // Rooms that have no events yet; their numbers are dropped if it fails.
   std::vector<RoomId> new_rooms;
+  // Ephemeral events, whose `previous` is the room's head before this commit,
+  // and what they borrow from.
+  std::vector<NewEvent> ephemeral;
+  std::vector<std::shared_ptr<const PublishBatch>> ephemeral_batches;
 };
 
 Applier::Applier(RoomLog& log, Durability durability)
@@ -80,10 +93,33 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
     NotePublishing(reserved_, results);
   }
   Pending pending;
-  for (const JournalEntry& entry : entries) {
+  // Whoever asks for a head hears it after every event that it covers, so the
+  // order of the questions among the publishes does not matter.
+  size_t answered = 0;
+  const auto answer_through = [&](size_t end) {
+    for (; answered < end; ++answered) {
+      const JournalEntry& entry = entries[answered];
+      if (const auto* inquiry = std::get_if<RoomInquiry>(&entry)) {
+        results->push_back(Answer(*inquiry));
+      } else if (const auto* release = std::get_if<RoomRelease>(&entry)) {
+        Release(*release);
+      }
+    }
+  };
+  for (size_t i = 0; i < entries.size(); ++i) {
     const auto* batch =
-        std::get_if<std::shared_ptr<const PublishBatch>>(&entry);
+        std::get_if<std::shared_ptr<const PublishBatch>>(&entries[i]);
     if (batch == nullptr) continue;
+    if ((*batch)->ephemeral_request != 0) {
+      // But an ephemeral event is for those who asked before it.
+      if (HasInquiry(entries, answered, i)) {
+        Write(&pending, results);
+        pending = Pending();
+        answer_through(i);
+      }
+      TakeEphemeral(*batch, &pending);
+      continue;
+    }
     const auto taken = pending.through.find((*batch)->producer);
     if (taken != pending.through.end() &&
         (*batch)->first_number <= taken->second) {
@@ -94,15 +130,7 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
     Take(*batch, &pending);
   }
   Write(&pending, results);
-  // Whoever asks for a head hears it after every event that it covers, so the
-  // order of the questions among the publishes does not matter.
-  for (const JournalEntry& entry : entries) {
-    if (const auto* inquiry = std::get_if<RoomInquiry>(&entry)) {
-      results->push_back(Answer(*inquiry));
-    } else if (const auto* release = std::get_if<RoomRelease>(&entry)) {
-      Release(*release);
-    }
-  }
+  answer_through(entries.size());
 }
 
 absl::StatusOr<RoomHead> Applier::FindRoom(absl::string_view name) {
@@ -164,6 +192,44 @@ void Applier::Take(const std::shared_ptr<const PublishBatch>& batch,
     pending->commit.batches.push_back(batch);
   }
   pending->commit.answers.push_back(std::move(answer));
+}
+
+void Applier::TakeEphemeral(const std::shared_ptr<const PublishBatch>& batch,
+                            Pending* pending) {
+  BatchAnswer answer;
+  answer.node = batch->node;
+  answer.events = static_cast<uint32_t>(batch->events.size());
+  answer.bytes = batch->packets.size();
+  answer.ephemeral_request = batch->ephemeral_request;
+  answer.ephemeral_rooms.reserve(batch->events.size());
+  for (const EventView& event : batch->events) {
+    RoomId& room_id = answer.ephemeral_rooms.emplace_back();
+    const absl::StatusOr<RoomHead> room = FindRoom(batch->rooms[event.room]);
+    if (!room.ok()) {
+      answer.ephemeral_status.Update(room.status());
+      continue;
+    }
+    if (!inquiries_.contains(room->id)) {
+      // Nobody follows it. If it was not there, it shall not be.
+      if (std::find(pending->new_rooms.begin(), pending->new_rooms.end(),
+                    room->id) == pending->new_rooms.end()) {
+        log_.Release(room->id);
+      }
+      continue;
+    }
+    room_id = room->id;
+    NewEvent handed_on;
+    handed_on.room = room->id;
+    handed_on.offset = next_offset_;
+    handed_on.flags = event.flags;
+    handed_on.packet = event.packet;
+    handed_on.previous = room->head;
+    pending->ephemeral.push_back(handed_on);
+    next_offset_ = next_offset_.Next();
+  }
+  pending->ephemeral_batches.push_back(batch);
+  pending->commit.answers.push_back(std::move(answer));
+  pending->new_runs_begin.push_back(0);
 }
 
 PublishedRun Applier::TakeEvent(const PublishBatch& batch, size_t index,
@@ -245,8 +311,10 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
 
   absl::Status status = absl::OkStatus();
   const bool writes = !log.events.empty() || !log.answers.empty();
+  const bool are_reserved =
+      next_offset_.value() - 1 <= reserved_through_.value();
   if (writes) {
-    if (next_offset_.value() - 1 > reserved_through_.value()) {
+    if (!are_reserved) {
       status = reserved_;
     } else {
       log.forgotten_answers = forgotten_answers_;
@@ -275,7 +343,40 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
     }
     commit.batches.clear();
   }
+  if (!pending->ephemeral_batches.empty()) AddEphemeral(pending, are_reserved);
   results->push_back(std::make_shared<const Commit>(std::move(commit)));
+}
+
+void Applier::AddEphemeral(Pending* pending, bool are_reserved) {
+  Commit& commit = pending->commit;
+  if (!are_reserved) {
+    // Their offsets would be used again after a restart.
+    for (BatchAnswer& answer : commit.answers) {
+      if (answer.ephemeral_request == 0) continue;
+      answer.ephemeral_rooms.assign(answer.events, RoomId());
+      answer.ephemeral_status = reserved_;
+    }
+    return;
+  }
+  commit.time_ms = last_time_ms_;
+  commit.batches.insert(commit.batches.end(),
+                        pending->ephemeral_batches.begin(),
+                        pending->ephemeral_batches.end());
+  const size_t logged = commit.events.size();
+  commit.events.insert(commit.events.end(), pending->ephemeral.begin(),
+                       pending->ephemeral.end());
+  std::inplace_merge(
+      commit.events.begin(), commit.events.begin() + logged,
+      commit.events.end(),
+      [](const NewEvent& a, const NewEvent& b) { return a.offset < b.offset; });
+  absl::flat_hash_map<RoomId, Offset> last;  // Of this commit, in the log.
+  for (NewEvent& event : commit.events) {
+    if ((event.flags & proto::EVENT_FLAG_EPHEMERAL) == 0) {
+      last[event.room] = event.offset;
+    } else if (const auto it = last.find(event.room); it != last.end()) {
+      event.previous = it->second;
+    }
+  }
 }
 
 RoomsFound Applier::Answer(const RoomInquiry& inquiry) {

@@ -45,9 +45,13 @@ class Applier {
   absl::StatusOr<RoomHead> FindRoom(absl::string_view name);
   absl::Status ReserveOffsets(uint64_t count);
   void Take(const std::shared_ptr<const PublishBatch>& batch, Pending* pending);
+  void TakeEphemeral(const std::shared_ptr<const PublishBatch>& batch,
+                     Pending* pending);
   PublishedRun TakeEvent(const PublishBatch& batch, size_t index,
                          Pending* pending);
   void Write(Pending* pending, std::vector<JournalResult>* results);
+  // Puts the ephemeral events among those that were written.
+  void AddEphemeral(Pending* pending, bool are_reserved);
   RoomsFound Answer(const RoomInquiry& inquiry);
   void Release(const RoomRelease& release);
   void NotePublishing(const absl::Status& status,

@@ -1,5 +1,6 @@
 #include "broker/journal/applier.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -65,6 +66,15 @@ class ApplierTest : public ::testing::Test {
       const auto* commit = std::get_if<std::shared_ptr<const Commit>>(&result);
       if (commit == nullptr) continue;
       for (const BatchAnswer& answer : (*commit)->answers) {
+        if (answer.ephemeral_request != 0) {
+          answers.push_back(absl::StrCat(
+              "ephemeral ", answer.ephemeral_request, " for ",
+              std::count_if(answer.ephemeral_rooms.begin(),
+                            answer.ephemeral_rooms.end(),
+                            [](RoomId room) { return room != RoomId(); }),
+              answer.ephemeral_status.ok() ? "" : ", not all"));
+          continue;
+        }
         answers.push_back(
             answer.expected == PublishNumber()
                 ? absl::StrJoin(InWords(answer.runs), ", ")
@@ -390,6 +400,81 @@ TEST_F(ApplierTest, RefusingHugeRoomNamesIsCheap) {
   const absl::Status& status = commit->answers[0].runs[0].status;
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_LT(status.message().size(), 4096u);
+}
+
+TEST_F(ApplierTest, EphemeralEventsTakeTheirPlaceInTheOrderAndAreNotKept) {
+  Ask({Inquiry({Room("a")})});
+  Publish({{.producer = 1, .events = {{Room("a"), "before"}}}});
+  const uint64_t before =
+      log_->FindRoom(RoomKey::Make("/", "a").value())->head.value();
+  appended_.clear();
+  const std::vector<std::string> answers =
+      Note(Apply({MakeBatch({.producer = 2, .events = {{Room("a"), "x"}}}),
+                  MakeEphemeralBatch(9, {{Room("a"), "wink"}}),
+                  MakeBatch({.producer = 3, .events = {{Room("a"), "y"}}})}));
+  EXPECT_THAT(answers[1], "ephemeral 9 for 1");
+  EXPECT_THAT(appended_,
+              ElementsAre(absl::StrCat(before + 1, " x after ", before),
+                          absl::StrCat(before + 2, " wink after ", before + 1),
+                          absl::StrCat(before + 3, " y after ", before + 1)));
+  EXPECT_THAT(Kept("a"), ElementsAre("before", "x", "y"));
+}
+
+TEST_F(ApplierTest, EphemeralEventsAreForThoseWhoAskedBefore) {
+  const std::vector<JournalResult> results =
+      Apply({MakeBatch({.producer = 1, .events = {{Room("a"), "x"}}}),
+             Inquiry({Room("a")}), MakeEphemeralBatch(1, {{Room("a"), "y"}}),
+             Inquiry({Room("b")}),
+             MakeBatch({.producer = 2, .events = {{Room("a"), "z"}}})});
+  // The first inquiry is answered before what is for it is handed on.
+  std::string order;
+  for (const JournalResult& result : results) {
+    if (std::holds_alternative<RoomsFound>(result)) order += "found ";
+    const auto* commit = std::get_if<std::shared_ptr<const Commit>>(&result);
+    if (commit == nullptr) continue;
+    for (const NewEvent& event : (*commit)->events) {
+      order += std::string(event.packet) + " ";
+    }
+  }
+  EXPECT_EQ(order, "x found y z found ");
+}
+
+TEST_F(ApplierTest, WhatNobodyFollowsIsAnsweredAndMakesNoRoom) {
+  const std::vector<std::string> answers =
+      Note(Apply({MakeEphemeralBatch(1, {{Room("a"), "x"}, {"no room", "y"}}),
+                  MakeEphemeralBatch(2, {{Room("b"), "x"}})}));
+  EXPECT_THAT(answers,
+              ElementsAre("ephemeral 1 for 0, not all", "ephemeral 2 for 0"));
+  EXPECT_THAT(appended_, IsEmpty());
+  // The number was given back, and the next room has another.
+  const RoomId a = log_->FindRoom(RoomKey::Make("/", "a").value())->id;
+  const RoomId b = log_->FindRoom(RoomKey::Make("/", "b").value())->id;
+  EXPECT_GT(a, RoomId(2));
+  EXPECT_GT(b, a);
+}
+
+TEST_F(ApplierTest, EphemeralEventsGoOnWhenTheDiskIsFull) {
+  Ask({Inquiry({Room("a")})});
+  Publish({{.producer = 1, .events = {{Room("a"), "first"}}}});
+  appended_.clear();
+  disk_.SetFull(true);
+  EXPECT_THAT(
+      Note(Apply({MakeBatch({.producer = 2, .events = {{Room("a"), "x"}}}),
+                  MakeEphemeralBatch(1, {{Room("a"), "y"}})})),
+      ElementsAre("1 RESOURCE_EXHAUSTED", "ephemeral 1 for 1"));
+  EXPECT_THAT(appended_, SizeIs(1));
+  disk_.SetFull(false);
+  Publish({{.producer = 2, .first_number = 2, .events = {{Room("a"), "z"}}}});
+  EXPECT_THAT(Kept("a"), ElementsAre("first", "z"));
+}
+
+TEST_F(ApplierTest, TheOffsetOfAnEphemeralEventIsNotUsedAgain) {
+  Ask({Inquiry({Room("a")})});
+  Note(Apply({MakeEphemeralBatch(1, {{Room("a"), "x"}})}));
+  const uint64_t used = std::stoull(appended_.back());
+  Restart();
+  Publish({{.producer = 1, .events = {{Room("a"), "y"}}}});
+  EXPECT_GT(std::stoull(appended_.back()), used);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "broker/journal/journal.h"
 #include "broker/journal/publish_batch.h"
 #include "proto/event_columns.h"
+#include "proto/events.pb.h"
 
 namespace roomlog {
 
@@ -61,6 +62,28 @@ inline std::shared_ptr<const PublishBatch> MakeBatch(
   proto::Publish message = PublishMessage(story, &packets);
   return ParsePublishBatch(NodeNumber(story.node), ProducerId(story.producer),
                            std::move(message), SharedBytes(std::move(packets)))
+      .value();
+}
+
+// A batch of ephemeral events of the same story.
+inline std::shared_ptr<const PublishBatch> MakeEphemeralBatch(
+    uint64_t request, const std::vector<Said>& events, uint64_t node = 1) {
+  std::string packets;
+  proto::Ephemeral message;
+  message.set_request(request);
+  EventColumnsWriter writer({.rooms = true}, message.mutable_events());
+  uint32_t room = 0;
+  for (const Said& said : events) {
+    AddRoomName(said.room, message.mutable_rooms());
+    EventView event;
+    event.flags = proto::EVENT_FLAG_EPHEMERAL;
+    event.room = room++;
+    event.packet = said.packet;
+    writer.Add(event);
+    packets.append(said.packet);
+  }
+  return ParseEphemeralBatch(NodeNumber(node), std::move(message),
+                             SharedBytes(std::move(packets)))
       .value();
 }
 

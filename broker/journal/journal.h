@@ -48,12 +48,21 @@ struct BatchAnswer {
   // Not 0: nothing was taken, for numbers are missing before the batch; the
   // producer must send again from this one.
   PublishNumber expected;
+
+  // Not 0: it was a batch of ephemeral events, and there are no runs.
+  uint64_t ephemeral_request = 0;
+  // The room of each; 0 if nobody follows it.
+  std::vector<RoomId> ephemeral_rooms;
+  absl::Status ephemeral_status;  // Why none was taken, or one had no room.
 };
 
-// What one commit appended, and what its publishers are to be told. Immutable.
+// What one commit appended or hands on, and what its publishers are to be told.
+// Immutable.
 struct Commit {
   int64_t time_ms = 0;
-  std::vector<NewEvent> events;  // In the order of the log; borrow from:
+  // In the order of the log; borrow from `batches`. Ephemeral ones have offsets
+  // in this order too, which no event in the log has.
+  std::vector<NewEvent> events;
   std::vector<std::shared_ptr<const PublishBatch>> batches;
   std::vector<BatchAnswer> answers;
 };

@@ -14,18 +14,6 @@ namespace {
 
 constexpr absl::Duration kTidyInterval = absl::Seconds(1);
 
-// After a commit as large as the first of these more is bound to come at once:
-// then the next one waits for twice as many events, up to the second, or for so
-// long. Larger commits pack more events of a room into one row, and share one
-// sync among more. Who publishes little is never made to wait.
-constexpr size_t kBusyCommitEvents = 32;
-constexpr size_t kEventsWorthACommit = 4096;
-constexpr absl::Duration kGatherTime = absl::Microseconds(300);
-
-size_t EventsIn(const JournalEntry& entry) {
-  const auto* batch = std::get_if<std::shared_ptr<const PublishBatch>>(&entry);
-  return batch == nullptr ? 0 : (*batch)->events.size();
-}
 constexpr absl::Duration kShortestSyncInterval = absl::Milliseconds(1);
 
 }  // namespace
@@ -106,26 +94,10 @@ void LocalJournal::Take(std::deque<JournalEntry>* waiting) {
   std::move(taken.begin(), taken.end(), std::back_inserter(*waiting));
 }
 
-void LocalJournal::Gather(size_t enough, std::deque<JournalEntry>* waiting) {
-  const absl::Duration until = clock_.Steady() + kGatherTime;
-  size_t counted = 0;
-  size_t events = 0;
-  while (!entries_.Finished()) {
-    for (; counted < waiting->size(); ++counted) {
-      events += EventsIn((*waiting)[counted]);
-    }
-    const absl::Duration left = until - clock_.Steady();
-    if (events >= enough || left <= absl::ZeroDuration()) return;
-    entries_.Wait(left);
-    Take(waiting);
-  }
-}
-
 void LocalJournal::Run() {
   const bool syncs_at_intervals =
       durability_.kind == DurabilityChoice::Kind::kInterval;
   std::deque<JournalEntry> waiting;
-  size_t last_events = 0;  // Of the last commit.
   std::vector<JournalResult> results;
   absl::Duration next_tidy = clock_.Steady() + kTidyInterval;
   absl::Duration next_sync = clock_.Steady() + durability_.interval;
@@ -141,14 +113,9 @@ void LocalJournal::Run() {
       if (unsynced) until = std::min(until, next_sync);
       entries_.Wait(until - clock_.Steady());
       Take(&waiting);
-      if (last_events >= kBusyCommitEvents) {
-        Gather(std::min(2 * last_events, kEventsWorthACommit), &waiting);
-      }
     }
     if (!waiting.empty()) {
       std::vector<JournalEntry> entries = NextCommit(&waiting);
-      last_events = 0;
-      for (const JournalEntry& entry : entries) last_events += EventsIn(entry);
       applier_.Apply(std::move(entries), absl::ToUnixMillis(clock_.Now()),
                      &results);
       deliver();

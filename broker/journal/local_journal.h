@@ -55,8 +55,6 @@ class LocalJournal final : public Journal {
   void Run();
   // Takes what has arrived.
   void Take(std::deque<JournalEntry>* waiting);
-  // Takes what arrives until there are `enough` events, or for a little while.
-  void Gather(size_t enough, std::deque<JournalEntry>* waiting);
   // Takes from `waiting` what one commit may hold.
   static std::vector<JournalEntry> NextCommit(
       std::deque<JournalEntry>* waiting);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "proto/events.pb.h"
 
 namespace roomlog {
 namespace {
@@ -25,6 +26,39 @@ absl::Status CheckEvent(const EventView& event, size_t rooms) {
   return absl::OkStatus();
 }
 
+// Reads rooms and events of batch->message, whose packets are batch->packets.
+absl::Status ReadEvents(PublishBatch* batch) {
+  const proto::Publish& publish = batch->message;
+  const uint64_t count = publish.events().count();
+  if (count == 0 || count > kEventsPerMessageMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a publish of ", count, " events"));
+  }
+  if (publish.rooms().sizes_size() > static_cast<int>(kRoomsPerMessageMax)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(publish.rooms().sizes_size(), " rooms in one message"));
+  }
+  absl::Status status = ReadRoomNames(publish.rooms(), &batch->rooms);
+  if (status.ok()) {
+    status = ReadEventColumns(publish.events(), batch->packets.view(),
+                              &batch->events);
+  }
+  const bool ephemeral = batch->ephemeral_request != 0;
+  for (const EventView& event : batch->events) {
+    if (!status.ok()) break;
+    status = CheckEvent(event, batch->rooms.size());
+    if (status.ok() &&
+        ephemeral != ((event.flags & proto::EVENT_FLAG_EPHEMERAL) != 0)) {
+      status = absl::InvalidArgumentError(
+          "an ephemeral event where it does not belong, or none where it does");
+    }
+    if (status.ok() && ephemeral && !event.id.empty()) {
+      status = absl::InvalidArgumentError("an ephemeral event with an id");
+    }
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const PublishBatch>> ParsePublishBatch(
@@ -38,32 +72,31 @@ absl::StatusOr<std::shared_ptr<const PublishBatch>> ParsePublishBatch(
   const proto::Publish& publish = batch->message;
   batch->first_number = PublishNumber(publish.first_number());
   batch->answered_through = PublishNumber(publish.answered_through());
-
-  const uint64_t count = publish.events().count();
-  if (count == 0 || count > kEventsPerMessageMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a publish of ", count, " events"));
-  }
+  absl::Status status = ReadEvents(batch.get());
+  if (!status.ok()) return status;
   if (publish.first_number() == 0 ||
-      publish.first_number() > std::numeric_limits<uint64_t>::max() - count ||
+      publish.first_number() >
+          std::numeric_limits<uint64_t>::max() - publish.events().count() ||
       publish.answered_through() >= publish.first_number()) {
     return absl::InvalidArgumentError(
         absl::StrCat("publish number ", publish.first_number(),
                      ", answered through ", publish.answered_through()));
   }
-  if (publish.rooms().sizes_size() > static_cast<int>(kRoomsPerMessageMax)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(publish.rooms().sizes_size(), " rooms in one message"));
+  return batch;
+}
+
+absl::StatusOr<std::shared_ptr<const PublishBatch>> ParseEphemeralBatch(
+    NodeNumber node, proto::Ephemeral message, SharedBytes packets) {
+  if (message.request() == 0) {
+    return absl::InvalidArgumentError("an ephemeral message without a request");
   }
-  absl::Status status = ReadRoomNames(publish.rooms(), &batch->rooms);
-  if (status.ok()) {
-    status = ReadEventColumns(publish.events(), batch->packets.view(),
-                              &batch->events);
-  }
-  for (const EventView& event : batch->events) {
-    if (!status.ok()) break;
-    status = CheckEvent(event, batch->rooms.size());
-  }
+  auto batch = std::make_shared<PublishBatch>();
+  batch->node = node;
+  batch->ephemeral_request = message.request();
+  batch->message.mutable_rooms()->Swap(message.mutable_rooms());
+  batch->message.mutable_events()->Swap(message.mutable_events());
+  batch->packets = std::move(packets);
+  absl::Status status = ReadEvents(batch.get());
   if (!status.ok()) return status;
   return batch;
 }

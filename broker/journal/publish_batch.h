@@ -20,6 +20,9 @@ using NodeNumber = StrongId<struct NodeNumberTag>;
 
 struct PublishBatch {
   NodeNumber node;
+  // Not 0: the events are ephemeral, and this is the node's request. Then there
+  // are no producer and no numbers.
+  uint64_t ephemeral_request = 0;
   ProducerId producer;
   PublishNumber first_number;  // Of events[0]; the others follow.
   PublishNumber answered_through;
@@ -37,6 +40,10 @@ struct PublishBatch {
 absl::StatusOr<std::shared_ptr<const PublishBatch>> ParsePublishBatch(
     NodeNumber node, ProducerId producer, proto::Publish message,
     SharedBytes packets);
+
+// The same of ephemeral events.
+absl::StatusOr<std::shared_ptr<const PublishBatch>> ParseEphemeralBatch(
+    NodeNumber node, proto::Ephemeral message, SharedBytes packets);
 
 }  // namespace roomlog
 

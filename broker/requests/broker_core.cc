@@ -95,6 +95,10 @@ void BrokerCore::OnMessage(absl::string_view peer, IncomingMessage message) {
       OnPublish(node, std::move(*parsed.mutable_publish()),
                 std::move(message.payload));
       break;
+    case proto::NodeMessage::kEphemeral:
+      OnEphemeral(node, std::move(*parsed.mutable_ephemeral()),
+                  std::move(message.payload));
+      break;
     case proto::NodeMessage::kSubscribe:
       OnSubscribe(node, parsed.subscribe());
       break;
@@ -181,15 +185,30 @@ void BrokerCore::OnPublish(Node& node, proto::Publish publish,
     Expel(node, batch.status());
     return;
   }
-  node.unanswered_publishes += (*batch)->events.size();
-  node.unanswered_bytes += (*batch)->packets.size();
-  if (node.unanswered_publishes > kUnansweredPublishesMax ||
-      node.unanswered_bytes > kUnansweredBytesMax + kMessageBytesMax) {
-    Expel(node, absl::OutOfRangeError(
-                    "more publishes unanswered than its credit allows"));
-    return;
+  if (TakeCredit(node, **batch)) Submit(*std::move(batch));
+}
+
+void BrokerCore::OnEphemeral(Node& node, proto::Ephemeral ephemeral,
+                             SharedBytes packets) {
+  auto batch = ParseEphemeralBatch(node.number, std::move(ephemeral),
+                                   std::move(packets));
+  if (!batch.ok()) {
+    Expel(node, batch.status());
+  } else if (TakeCredit(node, **batch)) {
+    Submit(*std::move(batch));
   }
-  Submit(*std::move(batch));
+}
+
+bool BrokerCore::TakeCredit(Node& node, const PublishBatch& batch) {
+  node.unanswered_publishes += batch.events.size();
+  node.unanswered_bytes += batch.packets.size();
+  if (node.unanswered_publishes <= kUnansweredPublishesMax &&
+      node.unanswered_bytes <= kUnansweredBytesMax + kMessageBytesMax) {
+    return true;
+  }
+  Expel(node, absl::OutOfRangeError(
+                  "more publishes unanswered than its credit allows"));
+  return false;
 }
 
 void BrokerCore::OnSubscribe(Node& node, const proto::Subscribe& subscribe) {
@@ -337,6 +356,10 @@ void BrokerCore::OnCommit(const std::shared_ptr<const Commit>& commit) {
     node->unanswered_publishes -=
         std::min<size_t>(node->unanswered_publishes, answer.events);
     node->unanswered_bytes -= std::min(node->unanswered_bytes, answer.bytes);
+    if (answer.ephemeral_request != 0) {
+      AnswerEphemeral(*node, answer);
+      continue;
+    }
     if (answer.expected != PublishNumber()) {
       proto::BrokerMessage message;
       message.mutable_publish_out_of_order()->set_expected_number(
@@ -357,6 +380,19 @@ void BrokerCore::OnCommit(const std::shared_ptr<const Commit>& commit) {
     }
   }
   fanout_.Add(commit);
+}
+
+void BrokerCore::AnswerEphemeral(Node& node, const BatchAnswer& answer) {
+  proto::BrokerMessage message;
+  proto::EphemeralAnswer* const out = message.mutable_ephemeral_answer();
+  out->set_request(answer.ephemeral_request);
+  for (const RoomId room : answer.ephemeral_rooms) {
+    out->add_receivers(static_cast<uint32_t>(fanout_.holder_count(room)));
+  }
+  if (!answer.ephemeral_status.ok()) {
+    SetError(answer.ephemeral_status, out->mutable_error());
+  }
+  SendTo(node, std::move(message));
 }
 
 void BrokerCore::OnRoomsFound(const RoomsFound& found) {

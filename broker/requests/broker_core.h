@@ -91,6 +91,11 @@ class BrokerCore final : private DeliverySink {
 
   void OnHello(absl::string_view peer, uint64_t session,
                const proto::Hello& hello);
+  void OnEphemeral(Node& node, proto::Ephemeral ephemeral, SharedBytes packets);
+  // False if the node holds more unanswered than its credit allows, and is
+  // gone.
+  bool TakeCredit(Node& node, const PublishBatch& batch);
+  void AnswerEphemeral(Node& node, const BatchAnswer& answer);
   void OnPublish(Node& node, proto::Publish publish, SharedBytes packets);
   void OnSubscribe(Node& node, const proto::Subscribe& subscribe);
   void OnUnsubscribe(Node& node, const proto::Unsubscribe& unsubscribe);

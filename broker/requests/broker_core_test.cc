@@ -798,5 +798,70 @@ TEST_F(BrokerCoreWithLimitsTest, LaggingNodeIsToldAndMaySubscribeAgain) {
   EXPECT_THAT(Heard("a"), ElementsAre(Body::kDelivery));
 }
 
+TEST_F(BrokerCoreTest, EphemeralEventsAreHandedOnAndTheHoldersCounted) {
+  for (const char* peer : {"ann", "bob", "cid"}) Greet(peer);
+  Subscribe("ann", {1});
+  FindRooms(10);
+  Subscribe("bob", {1});
+  FindRooms(10);
+  Take("ann");
+  Take("bob");
+  proto::NodeMessage message;
+  proto::Ephemeral* const ephemeral = message.mutable_ephemeral();
+  ephemeral->set_request(77);
+  EventColumnsWriter writer({.rooms = true}, ephemeral->mutable_events());
+  AddRoomName(Room("a"), ephemeral->mutable_rooms());
+  EventView event;
+  event.flags = proto::EVENT_FLAG_EPHEMERAL;
+  event.packet = "wink";
+  writer.Add(event);
+  Send("cid", message, "wink");
+
+  const Batch batch = TakeEntry<Batch>();
+  EXPECT_EQ(batch->ephemeral_request, 77u);
+  auto commit = std::make_shared<roomlog::Commit>();
+  NewEvent handed_on;
+  handed_on.room = RoomId(10);
+  handed_on.offset = Offset(5);
+  handed_on.flags = batch->events[0].flags;
+  handed_on.packet = batch->events[0].packet;
+  commit->events.push_back(handed_on);
+  commit->batches.push_back(batch);
+  BatchAnswer answer;
+  answer.node = batch->node;
+  answer.events = 1;
+  answer.ephemeral_request = 77;
+  answer.ephemeral_rooms = {RoomId(10)};
+  commit->answers.push_back(answer);
+  core_.OnJournalResult(std::shared_ptr<const roomlog::Commit>(commit));
+  core_.EndTurn();
+  EXPECT_THAT(Heard("ann"), ElementsAre(Body::kDelivery));
+  EXPECT_THAT(Heard("bob"), ElementsAre(Body::kDelivery));
+  const std::vector<proto::BrokerMessage> told = Take("cid");
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told[0].ephemeral_answer().request(), 77u);
+  EXPECT_THAT(told[0].ephemeral_answer().receivers(), ElementsAre(2));
+}
+
+TEST_F(BrokerCoreTest, EphemeralEventsMustBeMarkedAsSuch) {
+  Greet("ann");
+  PublishStory story{.events = {{Room("a"), "x"}}};
+  std::string packets;
+  proto::NodeMessage message;
+  *message.mutable_publish() = PublishMessage(story, &packets);
+  message.mutable_publish()->mutable_events()->add_flags(
+      proto::EVENT_FLAG_EPHEMERAL);
+  Send("ann", message, packets);
+  EXPECT_THAT(Heard("ann"), ElementsAre(Body::kRefused));
+  Greet("bob");
+  proto::NodeMessage unmarked;
+  unmarked.mutable_ephemeral()->set_request(1);
+  *unmarked.mutable_ephemeral()->mutable_events() =
+      PublishMessage(story, &packets).events();
+  AddRoomName(Room("a"), unmarked.mutable_ephemeral()->mutable_rooms());
+  Send("bob", unmarked, "x");
+  EXPECT_THAT(Heard("bob"), ElementsAre(Body::kRefused));
+}
+
 }  // namespace
 }  // namespace roomlog

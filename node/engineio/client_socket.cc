@@ -44,7 +44,7 @@ ClientSocket::Released::~Released() {
 }
 
 ClientSocket::ClientSocket(boost::asio::io_context& io, Released released)
-    : socket_(io), tls_(std::move(released.tls)) {
+    : tls_(std::move(released.tls)), socket_(io) {
   error_code ignored;  // It stays closed, which the first use tells.
   socket_.assign(released.is_version_6 ? tcp::v6() : tcp::v4(),
                  std::exchange(released.descriptor, -1), ignored);

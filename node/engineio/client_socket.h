@@ -46,7 +46,7 @@ class ClientSocket {
 
   // `tls` is null for a plain connection.
   ClientSocket(TcpSocket socket, std::unique_ptr<TlsStream> tls)
-      : socket_(std::move(socket)), tls_(std::move(tls)) {}
+      : tls_(std::move(tls)), socket_(std::move(socket)) {}
   ClientSocket(boost::asio::io_context& io, Released released);
   ClientSocket(ClientSocket&&) = default;
 
@@ -86,8 +86,8 @@ class ClientSocket {
   Released Release();
 
  private:
-  TcpSocket socket_;
   std::unique_ptr<TlsStream> tls_;
+  TcpSocket socket_;
 };
 
 }  // namespace roomlog

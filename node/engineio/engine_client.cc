@@ -11,11 +11,11 @@ namespace roomlog {
 
 EngineClient::EngineClient(std::shared_ptr<EngineLoop> loop, const Rules& rules,
                            std::string session_id, HandshakeInfo handshake)
-    : loop_(std::move(loop)),
-      rules_(rules),
-      session_(std::move(session_id), rules.times,
-               rules.polling.message_bytes_max, *this, loop_->Now(),
+    : session_(std::move(session_id), rules.times,
+               rules.polling.message_bytes_max, *this, loop->Now(),
                std::move(handshake)),
+      loop_(std::move(loop)),
+      rules_(rules),
       timer_(loop_->io()) {}
 
 EngineClient::~EngineClient() {
@@ -91,20 +91,22 @@ void EngineClient::Shutdown(absl::string_view reason) {
 // ---- What the session says ----
 
 void EngineClient::Send(SharedFramePtr frame) {
-  const size_t bytes =
-      queued_bytes() + frame->wire().size() + kQueuedFrameOverheadBytes;
-  if (bytes > kClientBufferBytesHardMax) {
-    // The client does not read. What it would get is of no use any more.
-    if (websocket_ != nullptr) websocket_->DropQueue();
-    if (polling_ != nullptr) polling_->DropQueue();
-    session_.Close("forced server close");
+  if (websocket_ != nullptr) {
+    if (websocket_->Send(std::move(frame))) return;
+    websocket_->DropQueue();
+  } else if (polling_ != nullptr) {
+    if (polling_->Send(std::move(frame))) return;
+    polling_->DropQueue();
+  } else {
     return;
   }
-  if (websocket_ != nullptr) {
-    websocket_->Send(std::move(frame));
-  } else if (polling_ != nullptr) {
-    polling_->Send(std::move(frame));
-  }
+  // The client does not read. What it would get is of no use any more.
+  session_.Close("forced server close");
+}
+
+void EngineClient::SendAll(absl::Span<const SharedFramePtr> frames) {
+  if (websocket_ != nullptr && websocket_->SendAll(frames)) return;
+  for (const SharedFramePtr& frame : frames) Send(frame);
 }
 
 void EngineClient::Close() {

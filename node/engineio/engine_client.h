@@ -67,6 +67,7 @@ class EngineClient final : public EngineTransport,
 
   // EngineTransport
   void Send(SharedFramePtr frame) override;
+  void SendAll(absl::Span<const SharedFramePtr> frames) override;
   void Close() override;
   void Fail() override;
   size_t queued_bytes() const override;
@@ -110,14 +111,14 @@ class EngineClient final : public EngineTransport,
   absl::Duration deadline() const;
   void ArmTimer();
 
-  const std::shared_ptr<EngineLoop> loop_;
-  const Rules& rules_;
+  // One of them carries the session; neither, once it is over.
+  std::shared_ptr<WebSocketConnection> websocket_;
+  std::unique_ptr<PollingTransport> polling_;
   EngineSession session_;
   std::unique_ptr<EngineHandler> handler_;
-  // One of them carries the session; neither, once it is over.
-  std::unique_ptr<PollingTransport> polling_;
-  std::shared_ptr<WebSocketConnection> websocket_;
   std::unique_ptr<Probe> probe_;
+  const std::shared_ptr<EngineLoop> loop_;
+  const Rules& rules_;
 
   LoopTimer timer_;
   absl::Duration timer_at_ = absl::InfiniteDuration();

@@ -33,11 +33,24 @@ inline constexpr absl::Duration kPollingCloseTime = absl::Seconds(30);
 // ones gain too little.
 inline constexpr size_t kCompressedAnswerBytesMin = 1024;
 
+// ---- Writing ----
+
+// Messages of at least this are compressed for clients that take it.
+inline constexpr size_t kCompressedMessageBytesMin = 1024;
+
+// Frames that together have at most so many bytes are copied into one piece:
+// the system takes that more quickly than the pieces, and a fan-out makes it
+// once for all. Larger ones are cheaper from where they lie.
+inline constexpr size_t kJoinedBytesMax = size_t{16} << 10;
+
 // ---- HTTP ----
 
 // Connections taken in a row before what else there is has its turn.
 inline constexpr int kAcceptsPerTurnMax = 64;
 
+// A line between the chunks of a body, and all lines behind the last together:
+// a size has 15 digits at most, and nobody uses the rest.
+inline constexpr size_t kChunkLineBytesMax = 4096;
 // How long a client may take for the body of a request, of at most
 // kClientMessageBytesMax. Then it is closed, and the session with it.
 inline constexpr absl::Duration kHttpBodyTime = absl::Seconds(60);

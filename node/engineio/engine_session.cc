@@ -12,12 +12,12 @@ EngineSession::EngineSession(std::string id, const EngineTimes& times,
                              size_t message_bytes_max,
                              EngineTransport& transport, absl::Duration now,
                              HandshakeInfo handshake)
-    : id_(std::move(id)),
+    : transport_(transport),
+      heartbeat_deadline_(now + times.ping_interval),
+      id_(std::move(id)),
       handshake_(std::move(handshake)),
       times_(times),
-      message_bytes_max_(message_bytes_max),
-      transport_(transport),
-      heartbeat_deadline_(now + times.ping_interval) {}
+      message_bytes_max_(message_bytes_max) {}
 
 void EngineSession::Open(EngineHandler& handler, bool can_upgrade) {
   assert(handler_ == nullptr);
@@ -110,6 +110,10 @@ absl::Duration EngineSession::deadline() const {
 
 void EngineSession::Send(SharedFramePtr frame) {
   if (is_open()) transport_.Send(std::move(frame));
+}
+
+void EngineSession::SendAll(absl::Span<const SharedFramePtr> frames) {
+  if (is_open()) transport_.SendAll(frames);
 }
 
 void EngineSession::Close(absl::string_view reason) {

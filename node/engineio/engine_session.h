@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/limits.h"
 #include "node/engineio/handshake_info.h"
 #include "node/engineio/shared_frame.h"
@@ -21,6 +22,10 @@ class EngineTransport {
 
   // Queues a frame.
   virtual void Send(SharedFramePtr frame) = 0;
+  // Queues several; as one call for each, but quicker.
+  virtual void SendAll(absl::Span<const SharedFramePtr> frames) {
+    for (const SharedFramePtr& frame : frames) Send(frame);
+  }
   // Lets what is queued go out, then ends the connection.
   virtual void Close() = 0;
   // Ends it for a client that is at fault: what is queued may be lost.
@@ -86,6 +91,10 @@ class EngineSession {
   // Sends a message, whose frame MakeFrame() or MakeBinaryFrame() made. Nothing
   // once it is closed.
   void Send(SharedFramePtr frame);
+  // Sends several, in order. Whoever sends a turn's messages to thousands of
+  // clients does better to go from client to client once, than once for each
+  // message.
+  void SendAll(absl::Span<const SharedFramePtr> frames);
   // Ends the session; what was sent before still goes out. `reason` must live
   // for ever.
   void Close(absl::string_view reason);
@@ -100,16 +109,17 @@ class EngineSession {
   // As Close(), for a client that is at fault or gone.
   void End(absl::string_view reason);
 
+  // What every message touches comes first: see WebSocketConnection.
+  EngineTransport& transport_;
+  absl::string_view close_reason_;  // Empty: open.
+  EngineHandler* handler_ = nullptr;
+  bool awaits_pong_ = false;
+  bool close_is_told_ = false;
+  absl::Duration heartbeat_deadline_;  // Of the next ping, or of its pong.
   const std::string id_;
   const HandshakeInfo handshake_;
   const EngineTimes times_;
   const size_t message_bytes_max_;
-  EngineTransport& transport_;
-  EngineHandler* handler_ = nullptr;
-  bool awaits_pong_ = false;
-  absl::Duration heartbeat_deadline_;  // Of the next ping, or of its pong.
-  absl::string_view close_reason_;     // Empty: open.
-  bool close_is_told_ = false;
 };
 
 }  // namespace roomlog

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "node/engineio/message_deflate.h"
 #include "node/engineio/url.h"
 
 namespace roomlog {
@@ -245,9 +246,18 @@ EngineShard::NewWebSocket EngineShard::MakeWebSocket(HttpConnection& connection,
   for (auto& header : HeadersOf(request)) {
     answer.headers.push_back(std::move(header));
   }
+  std::string extensions;
+  if (options_.compresses_websocket) {
+    extensions =
+        AcceptDeflate(request.headers.Find("Sec-WebSocket-Extensions"));
+  }
+  if (!extensions.empty()) {
+    answer.headers.emplace_back("Sec-WebSocket-Extensions", extensions);
+  }
   const WebSocketConnection::Options options = {
       .message_bytes_max = options_.message_bytes_max,
-      .sends_base64 = !QueryValue(request.query(), "b64").value_or("").empty()};
+      .sends_base64 = !QueryValue(request.query(), "b64").value_or("").empty(),
+      .is_deflated = !extensions.empty()};
   HttpConnection::Detached detached = connection.Detach();
   NewWebSocket made;
   made.connection = std::make_shared<WebSocketConnection>(

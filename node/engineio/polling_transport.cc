@@ -111,11 +111,14 @@ void PollingTransport::TakePayload(absl::string_view payload) {
 
 // ---- Answers ----
 
-void PollingTransport::Send(SharedFramePtr frame) {
-  if (state_ != State::kOpen) return;
-  queued_bytes_ += frame->wire().size() + kQueuedFrameOverheadBytes;
+bool PollingTransport::Send(SharedFramePtr frame) {
+  if (state_ != State::kOpen) return true;
+  const size_t cost = frame->wire().size() + kQueuedFrameOverheadBytes;
+  if (queued_bytes_ + cost > kClientBufferBytesHardMax) return false;
+  queued_bytes_ += cost;
   queue_.push_back(std::move(frame));
   owner_.OnPollingWantsTurn();
+  return true;
 }
 
 void PollingTransport::Close(absl::Duration now) {

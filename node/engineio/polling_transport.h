@@ -55,7 +55,9 @@ class PollingTransport final : public ExchangeOwner {
 
   // ---- What the session says ----
 
-  void Send(SharedFramePtr frame);
+  // False: more than kClientBufferBytesHardMax would wait, and the frame was
+  // not taken.
+  bool Send(SharedFramePtr frame);
   // Says what is queued, and goodbye, to this poll or the next. Who does not
   // poll by kPollingCloseTime from `now` is forgotten.
   void Close(absl::Duration now);

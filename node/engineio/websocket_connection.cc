@@ -1,5 +1,6 @@
 #include "node/engineio/websocket_connection.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -30,13 +31,14 @@ WebSocketConnection::WebSocketConnection(std::shared_ptr<EngineLoop> loop,
                                          ClientSocket socket,
                                          const Options& options,
                                          WebSocketOwner* owner, OnGone on_gone)
-    : loop_(std::move(loop)),
+    : sends_base64_(options.sends_base64),
+      is_deflated_(options.is_deflated),
+      loop_(std::move(loop)),
       socket_(std::move(socket)),
       owner_(owner),
-      on_gone_(std::move(on_gone)),
-      reader_(options.message_bytes_max),
-      sends_base64_(options.sends_base64),
-      is_deflated_(options.is_deflated) {}
+      reader_(options.message_bytes_max,
+              options.is_deflated ? &loop_->deflater().inflater() : nullptr),
+      on_gone_(std::move(on_gone)) {}
 
 WebSocketConnection::~WebSocketConnection() {
   if (on_gone_) on_gone_(*this);
@@ -104,7 +106,7 @@ void WebSocketConnection::TakeResult(const WebSocketReader::Result& result) {
       if (owner_ != nullptr) owner_->OnWebSocketBinary(*this, result.payload);
       return;
     case WebSocketReader::Kind::kPing:
-      if (queued_bytes_ > kClientBufferBytesHardMax) return;  // Reads nothing.
+      // One that reads nothing gets no pong.
       Send(MakeControlFrame(EncodeFrame(WebSocketOpcode::kPong, result.payload),
                             result.payload.size()));
       return;
@@ -124,20 +126,39 @@ void WebSocketConnection::TakeResult(const WebSocketReader::Result& result) {
 
 // ---- Writing ----
 
-void WebSocketConnection::Send(SharedFramePtr frame) {
-  if (is_over_ || is_closing_) return;
+bool WebSocketConnection::Send(SharedFramePtr frame) {
+  if (is_over_ || is_closing_) return true;
+  if (queued_bytes_ + CostOf(*frame) > kClientBufferBytesHardMax) return false;
   if (sends_base64_ && frame->is_binary()) {
     const std::string text = EncodeBinaryAsText(frame->payload());
     frame = MakeEngineFrame(text[0], absl::string_view(text).substr(1));
   }
+  if (is_deflated_) frame = loop_->deflater().Deflate(std::move(frame));
   Enqueue(std::move(frame));
+  return true;
+}
+
+bool WebSocketConnection::SendAll(absl::Span<const SharedFramePtr> frames) {
+  if (is_over_ || is_closing_) return true;
+  if (is_deflated_) return false;  // Each for itself.
+  size_t cost = 0;
+  for (const SharedFramePtr& frame : frames) {
+    if (sends_base64_ && frame->is_binary()) return false;
+    cost += CostOf(*frame);
+  }
+  if (queued_bytes_ + cost > kClientBufferBytesHardMax) return false;
+  queued_bytes_ += cost;
+  if (queued_bytes_ > kClientBufferBytesMax / 2) was_beyond_half_ = true;
+  queue_.insert(queue_.end(), frames.begin(), frames.end());
+  FlushAtTurnEnd();
+  return true;
 }
 
 void WebSocketConnection::Enqueue(SharedFramePtr frame) {
   queued_bytes_ += CostOf(*frame);
   if (queued_bytes_ > kClientBufferBytesMax / 2) was_beyond_half_ = true;
   queue_.push_back(std::move(frame));
-  WantTurn();
+  FlushAtTurnEnd();
 }
 
 void WebSocketConnection::DropQueue() {
@@ -150,6 +171,11 @@ void WebSocketConnection::DropQueue() {
 }
 
 void WebSocketConnection::WantTurn() {
+  wants_turn_ = true;
+  FlushAtTurnEnd();
+}
+
+void WebSocketConnection::FlushAtTurnEnd() {
   if (in_turn_) return;
   in_turn_ = true;
   loop_->AtTurnEnd(shared_from_this());
@@ -157,25 +183,25 @@ void WebSocketConnection::WantTurn() {
 
 void WebSocketConnection::OnTurnEnd() {
   in_turn_ = false;
-  if (owner_ != nullptr) owner_->OnWebSocketTurn(*this);
+  if (wants_turn_) {
+    wants_turn_ = false;
+    if (owner_ != nullptr) owner_->OnWebSocketTurn(*this);
+  }
   Flush();
 }
 
 void WebSocketConnection::Flush() {
   if (is_over_ || waits_for_output_) return;
   while (queue_begin_ < queue_.size() || socket_.has_unsent()) {
+    const size_t count =
+        std::min(queue_.size() - queue_begin_, kFramesPerWriteMax);
     std::array<absl::string_view, kFramesPerWriteMax> pieces;
-    size_t count = 0;
+    const absl::Span<const absl::string_view> to_write = loop_->joiner().Join(
+        absl::MakeConstSpan(queue_).subspan(queue_begin_, count),
+        written_of_first_, absl::MakeSpan(pieces));
     size_t bytes = 0;
-    for (size_t i = queue_begin_; i < queue_.size() && count < pieces.size();
-         ++i) {
-      absl::string_view wire = queue_[i]->wire();
-      if (count == 0) wire.remove_prefix(written_of_first_);
-      pieces[count++] = wire;
-      bytes += wire.size();
-    }
-    const ClientSocket::Outcome outcome =
-        socket_.Write(absl::MakeConstSpan(pieces.data(), count));
+    for (const absl::string_view piece : to_write) bytes += piece.size();
+    const ClientSocket::Outcome outcome = socket_.Write(to_write);
     if (outcome.kind == ClientSocket::Outcome::Kind::kSome) {
       DropWritten(outcome.bytes);
       if (outcome.bytes == bytes && !socket_.has_unsent()) continue;

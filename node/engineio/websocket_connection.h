@@ -70,8 +70,12 @@ class WebSocketConnection final
   // Begins to read. `early` are bytes that came behind the request.
   void Start(std::string early);
 
-  // Queues a frame. Nothing once it closes.
-  void Send(SharedFramePtr frame);
+  // Queues a frame; does nothing once it closes. False: more than
+  // kClientBufferBytesHardMax would wait, and the frame was not taken.
+  bool Send(SharedFramePtr frame);
+  // The same for several: all of them or none. False as well if this client
+  // needs other frames.
+  bool SendAll(absl::Span<const SharedFramePtr> frames);
   // Sends a close frame after what is queued, and gives the client
   // kWebSocketCloseTime to answer.
   void Close(WebSocketCloseCode code);
@@ -97,6 +101,7 @@ class WebSocketConnection final
   void TakeInput(absl::Span<char> input);
   void TakeResult(const WebSocketReader::Result& result);
   void Enqueue(SharedFramePtr frame);
+  void FlushAtTurnEnd();
   // Writes what the system takes now, and waits for it to take the rest.
   void Flush();
   void DropWritten(size_t bytes);
@@ -106,28 +111,29 @@ class WebSocketConnection final
   // The connection is over, now.
   void Finish(absl::string_view reason);
 
-  const std::shared_ptr<EngineLoop> loop_;
-  ClientSocket socket_;
-  WebSocketOwner* owner_;
-  OnGone on_gone_;  // Empty: abandoned.
-  WebSocketReader reader_;
-
+  // What every message touches comes first, so that a fan-out to thousands of
+  // clients finds it in few cache lines.
   std::vector<SharedFramePtr> queue_;
   size_t queue_begin_ = 0;       // Frames before it are written.
   size_t written_of_first_ = 0;  // Bytes of the first that are written.
   size_t queued_bytes_ = 0;
-
-  std::unique_ptr<LoopTimer> close_timer_;  // Once it closes.
-
+  bool in_turn_ = false;     // OnTurnEnd() will come.
+  bool wants_turn_ = false;  // The owner is to be told of it.
+  bool is_over_ = false;     // The socket is closed.
+  bool is_closing_ = false;  // Our close frame is queued or sent.
+  bool waits_for_output_ = false;
+  bool was_beyond_half_ = false;  // A drain is to be told once it is no more.
   const bool sends_base64_;
   const bool is_deflated_;
-  bool was_beyond_half_ = false;  // A drain is to be told once it is no more.
-  bool waits_for_output_ = false;
-  bool in_turn_ = false;         // OnTurnEnd() will come.
-  bool is_closing_ = false;      // Our close frame is queued or sent.
-  bool peer_closed_ = false;     // Theirs came.
+  const std::shared_ptr<EngineLoop> loop_;
+  ClientSocket socket_;
+
+  WebSocketOwner* owner_;
+  bool peer_closed_ = false;     // Their close frame came.
   bool discards_input_ = false;  // They broke the protocol.
-  bool is_over_ = false;         // The socket is closed.
+  WebSocketReader reader_;
+  OnGone on_gone_;                          // Empty: abandoned.
+  std::unique_ptr<LoopTimer> close_timer_;  // Once it closes.
 };
 
 }  // namespace roomlog

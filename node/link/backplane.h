@@ -107,7 +107,8 @@ class Backplane {
   virtual ~Backplane() = default;
 
   // Appends an event; `done` is told once it is durable. An ephemeral one (see
-  // EVENT_FLAG_EPHEMERAL) is handed on instead, and `done` told at once. While
+  // EVENT_FLAG_EPHEMERAL) is handed on instead, after all that was published
+  // before it and never twice, and `done` told how many follow the room. While
   // the broker is away publishes wait, up to a bound. Errors: UNAVAILABLE (no
   // broker for too long, or it cannot write; whether the event was appended may
   // be unknown, and publishing the same id again is safe), RESOURCE_EXHAUSTED

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "proto/event_columns.h"
+#include "proto/events.pb.h"
 #include "proto/protocol_version.h"
 
 namespace roomlog {
@@ -65,8 +66,10 @@ void LinkCore::Publish(PublishRequest request, PublishDone done) {
   } else if (request.id.size() > kPublishIdBytesMax) {
     refused = absl::InvalidArgumentError(
         absl::StrCat("a publish id of ", request.id.size(), " bytes"));
-  } else if (publishes_.size() >= kQueuedPublishesMax ||
-             queued_publish_bytes_ + bytes > kQueuedPublishBytesMax) {
+  } else if (publishes_.size() + ephemeral_.open_events() >=
+                 kQueuedPublishesMax ||
+             queued_publish_bytes_ + ephemeral_.open_bytes() + bytes >
+                 kQueuedPublishBytesMax) {
     refused =
         welcome_
             ? absl::ResourceExhaustedError(
@@ -74,16 +77,23 @@ void LinkCore::Publish(PublishRequest request, PublishDone done) {
             : absl::UnavailableError(absl::StrCat(
                   "too many publishes wait, and ", broker_status_.message()));
   }
-  OpenPublish publish;
-  publish.done = std::move(done);
   if (!refused.ok()) {
-    refused_.push_back([done = std::move(publish.done), refused]() mutable {
+    refused_.push_back([done = std::move(done), refused]() mutable {
       std::move(done)(refused);
     });
     return;
   }
+  const absl::Duration deadline = clock_.Steady() + options_.publish_timeout;
+  if ((request.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) {
+    request.id.clear();  // There is nothing that it could be compared with.
+    ephemeral_.Add(std::move(request), std::move(done),
+                   first_number_ + publishes_.size(), deadline);
+    return;
+  }
+  OpenPublish publish;
+  publish.done = std::move(done);
   publish.request = std::move(request);
-  publish.deadline = clock_.Steady() + options_.publish_timeout;
+  publish.deadline = deadline;
   queued_publish_bytes_ += bytes;
   publishes_.push_back(std::move(publish));
 }
@@ -178,6 +188,9 @@ void LinkCore::OnMessage(IncomingMessage message) {
       break;
     case proto::BrokerMessage::kReadAnswer:
       OnReadAnswer(parsed.read_answer(), std::move(message.payload));
+      break;
+    case proto::BrokerMessage::kEphemeralAnswer:
+      OnEphemeralAnswer(parsed.ephemeral_answer());
       break;
     case proto::BrokerMessage::kHeartbeat:
       publishing_stopped_ = parsed.heartbeat().publishing_stopped();
@@ -336,6 +349,13 @@ void LinkCore::OnReadAnswer(const proto::ReadAnswer& answer,
   std::move(done)(std::move(page));
 }
 
+void LinkCore::OnEphemeralAnswer(const proto::EphemeralAnswer& answer) {
+  if (!ephemeral_.OnAnswer(answer, ToStatus(answer.error()))) {
+    Protest(
+        absl::InvalidArgumentError("an answer to what was not handed to it"));
+  }
+}
+
 void LinkCore::OnOutOfOrder(uint64_t expected) {
   if (expected < first_number_ || expected - first_number_ > sent_publishes_) {
     // What the broker expects was given up here, or never sent.
@@ -368,6 +388,8 @@ void LinkCore::LoseSession(absl::string_view why) {
   sent_publishes_ = sent_publish_bytes_ = 0;
   given_up_.clear();
   given_up_bytes_ = 0;
+  ephemeral_.FailSent(absl::UnavailableError(absl::StrCat(
+      "whether it was handed on is unknown: ", broker_status_.message())));
   reads_sent_ = 0;
   to_unsubscribe_.clear();
   by_wire_handle_.clear();
@@ -414,8 +436,10 @@ void LinkCore::DropGivenUp(uint64_t number) {
 }
 
 bool LinkCore::has_publish_credit() const {
-  return sent_publishes_ + given_up_.size() < publish_credit_ &&
-         sent_publish_bytes_ + given_up_bytes_ < publish_credit_bytes_;
+  return sent_publishes_ + given_up_.size() + ephemeral_.sent_events() <
+             publish_credit_ &&
+         sent_publish_bytes_ + given_up_bytes_ + ephemeral_.sent_bytes() <
+             publish_credit_bytes_;
 }
 
 void LinkCore::SubscribeAll() {
@@ -491,7 +515,30 @@ void LinkCore::SendSubscriptions() {
 }
 
 void LinkCore::SendPublishes() {
-  while (sent_publishes_ < publishes_.size() && has_publish_credit()) {
+  while (has_publish_credit()) {
+    const uint64_t barrier = ephemeral_.barrier();
+    SendPublishesBefore(barrier);
+    if (barrier > first_number_ + sent_publishes_) break;
+    if (!has_publish_credit()) break;
+    SendEphemeral();
+  }
+}
+
+void LinkCore::SendEphemeral() {
+  proto::NodeMessage message;
+  std::string packets;
+  ephemeral_.MakeMessage(
+      std::min(kPublishEventsEnough, publish_credit_ - sent_publishes_ -
+                                         given_up_.size() -
+                                         ephemeral_.sent_events()),
+      kPublishBytesEnough, message.mutable_ephemeral(), &packets);
+  Send(std::move(message), std::move(packets));
+}
+
+void LinkCore::SendPublishesBefore(uint64_t number) {
+  const size_t end = static_cast<size_t>(std::min<uint64_t>(
+      publishes_.size(), std::max(number, first_number_) - first_number_));
+  while (sent_publishes_ < end && has_publish_credit()) {
     proto::NodeMessage message;
     proto::Publish* const publish = message.mutable_publish();
     publish->set_first_number(first_number_ + sent_publishes_);
@@ -499,7 +546,7 @@ void LinkCore::SendPublishes() {
     EventColumnsWriter writer({.rooms = true}, publish->mutable_events());
     absl::flat_hash_map<absl::string_view, uint32_t> rooms;
     std::string packets;
-    while (sent_publishes_ < publishes_.size() && has_publish_credit() &&
+    while (sent_publishes_ < end && has_publish_credit() &&
            publish->events().count() < kPublishEventsEnough &&
            packets.size() < kPublishBytesEnough) {
       const PublishRequest& request = publishes_[sent_publishes_].request;
@@ -574,16 +621,16 @@ void LinkCore::OnTick() {
     message.mutable_heartbeat();
     Send(std::move(message));
   }
+  const absl::Status silence = absl::UnavailableError(absl::StrCat(
+      "no answer within ", absl::FormatDuration(options_.publish_timeout),
+      welcome_ ? "" : ": ", welcome_ ? "" : broker_status_.message()));
   for (OpenPublish& publish : publishes_) {
     if (publish.deadline > now) break;
     publish.given_up = !publish.answered;
-    Answer(
-        &publish,
-        absl::UnavailableError(absl::StrCat(
-            "no answer within ", absl::FormatDuration(options_.publish_timeout),
-            welcome_ ? "" : ": ", welcome_ ? "" : broker_status_.message())));
+    Answer(&publish, silence);
   }
   DropAnswered();
+  ephemeral_.FailExpired(now, silence);
 }
 
 void LinkCore::Close() {

@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "base/transport.h"
 #include "node/link/backplane.h"
+#include "node/link/ephemeral_queue.h"
 #include "node/link/ordered_rooms.h"
 #include "proto/backplane.pb.h"
 
@@ -93,6 +94,7 @@ class LinkCore final : public Backplane {
   void OnPublished(const proto::Published& published);
   void OnSubscribed(const proto::Subscribed& subscribed);
   void OnDelivery(const proto::Delivery& delivery, SharedBytes packets);
+  void OnEphemeralAnswer(const proto::EphemeralAnswer& answer);
   void OnReadAnswer(const proto::ReadAnswer& answer, SharedBytes packets);
   void OnOutOfOrder(uint64_t expected_number);
   void OnLagging();
@@ -104,7 +106,10 @@ class LinkCore final : public Backplane {
   void DropGivenUp(uint64_t number);
   bool has_publish_credit() const;
   void SubscribeAll();
+  // Publishes and ephemeral events, in the order in which they were asked for.
   void SendPublishes();
+  void SendPublishesBefore(uint64_t number);
+  void SendEphemeral();
   void SendSubscriptions();
   void SendReads();
   void Send(proto::NodeMessage message, std::string payload = {});
@@ -141,6 +146,7 @@ class LinkCore final : public Backplane {
   // before the broker answered: until it does they use credit.
   std::deque<std::pair<uint64_t, size_t>> given_up_;
   size_t given_up_bytes_ = 0;
+  EphemeralQueue ephemeral_;
   size_t publish_credit_ = 0;
   size_t publish_credit_bytes_ = 0;
 

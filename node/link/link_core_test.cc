@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/event_columns.h"
+#include "proto/events.pb.h"
 #include "proto/protocol_version.h"
 #include "test/fakes/fake_clock.h"
 #include "test/status_matchers.h"
@@ -132,6 +133,45 @@ class LinkCoreTest : public ::testing::Test {
   }
   void Publish(int count) {
     for (int i = 0; i < count; ++i) Publish("x");
+  }
+  // An ephemeral event. Its answer is noted as "3 for 2".
+  void Whisper(const std::string& packet) {
+    const int n = ++published_;
+    link_.Publish(
+        {RoomKey::Make("/", "a").value(), proto::EVENT_FLAG_EPHEMERAL, "",
+         packet},
+        [this, n](absl::StatusOr<PublishAnswer> answer) {
+          answers_.push_back(answer.ok()
+                                 ? absl::StrCat(n, " for ", answer->receivers)
+                                 : absl::StrCat(n, " ",
+                                                absl::StatusCodeToString(
+                                                    answer.status().code())));
+        });
+  }
+  void AnswerWhisper(uint64_t request, const std::vector<uint32_t>& receivers) {
+    proto::BrokerMessage message;
+    proto::EphemeralAnswer* const answer = message.mutable_ephemeral_answer();
+    answer->set_request(request);
+    for (const uint32_t count : receivers) answer->add_receivers(count);
+    Hear(std::move(message));
+  }
+  // Publishes as "1-3", ephemeral events with their packets.
+  std::vector<std::string> SentInOrder() {
+    transport_.payloads.clear();
+    std::vector<std::string> all;
+    const std::vector<proto::NodeMessage> sent = Take();
+    for (size_t i = 0; i < sent.size(); ++i) {
+      if (sent[i].has_publish()) {
+        const proto::Publish& publish = sent[i].publish();
+        all.push_back(absl::StrCat(
+            publish.first_number(), "-",
+            publish.first_number() + publish.events().count() - 1));
+      } else if (sent[i].has_ephemeral()) {
+        all.push_back(absl::StrCat("ephemeral ", sent[i].ephemeral().request(),
+                                   ": ", transport_.payloads[i]));
+      }
+    }
+    return all;
   }
   void Answer(uint64_t first, uint32_t count, uint64_t offset) {
     proto::BrokerMessage message;
@@ -492,6 +532,64 @@ TEST_F(LinkCoreTest, RefusesWhatIsMoreThanMayWait) {
 }
 
 // ---- Rooms ----
+
+TEST_F(LinkCoreTest, EphemeralEventsKeepTheirPlaceAmongThePublishes) {
+  Whisper("before");
+  Publish(2);
+  Whisper("between");
+  Whisper("these");
+  Publish(1);
+  Welcome();
+  EXPECT_THAT(SentInOrder(), ElementsAre("ephemeral 1: before", "1-2",
+                                         "ephemeral 2: betweenthese", "3-3"));
+  AnswerWhisper(1, {4});
+  AnswerWhisper(2, {0, 1});
+  Answer(1, 3, 100);
+  EXPECT_THAT(answers_, ElementsAre("1 for 4", "4 for 0", "5 for 1", "2 at 100",
+                                    "3 at 101", "6 at 102"));
+}
+
+TEST_F(LinkCoreTest, EphemeralEventsAreNeverSentTwice) {
+  Welcome();
+  Whisper("sent");
+  Publish(1);
+  EXPECT_THAT(SentInOrder(), ElementsAre("ephemeral 1: sent", "1-1"));
+  Whisper("waits");
+  Forget();
+  EXPECT_THAT(answers_, ElementsAre("1 UNAVAILABLE"));
+  Welcome();
+  EXPECT_THAT(SentInOrder(), ElementsAre("1-1", "ephemeral 2: waits"));
+  AnswerWhisper(2, {3});
+  EXPECT_THAT(answers_, ElementsAre("1 UNAVAILABLE", "3 for 3"));
+}
+
+TEST_F(LinkCoreTest, EphemeralEventsUseCreditUntilTheyAreAnswered) {
+  Welcome(/*publishes=*/3);
+  for (int i = 0; i < 4; ++i) Whisper("x");
+  Publish(1);
+  EXPECT_THAT(SentInOrder(), ElementsAre("ephemeral 1: xxx"));
+  for (int i = 0; i < 31; ++i) {
+    proto::BrokerMessage message;
+    message.mutable_heartbeat();
+    Hear(message);
+    clock_.Advance(absl::Seconds(1));
+    link_.OnTick();
+  }
+  EXPECT_THAT(answers_, SizeIs(5));
+  EXPECT_THAT(SentInOrder(), IsEmpty());
+  AnswerWhisper(1, {0, 0, 0});
+  EXPECT_THAT(answers_, SizeIs(5));
+  Publish(1);
+  EXPECT_THAT(SentInOrder(), ElementsAre("2-2"));
+}
+
+TEST_F(LinkCoreTest, AnswerToWhatWasNotHandedOnEndsTheSession) {
+  Welcome();
+  Whisper("x");
+  Take();
+  AnswerWhisper(7, {1});
+  EXPECT_FALSE(link_.health().ok());
+}
 
 TEST_F(LinkCoreTest, FollowedRoomsAreHeardUnderTheirHandles) {
   Welcome();

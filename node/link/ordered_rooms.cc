@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "proto/events.pb.h"
+
 namespace roomlog {
 namespace {
 
@@ -105,6 +107,7 @@ void OrderedRooms::TakeLive(RoomEvent event, std::vector<RoomEvent>* passed) {
   if (it == rooms_.end()) return;
   Room& room = it->second;
   const Offset offset = event.event.offset;
+  const bool ephemeral = (event.event.flags & proto::EVENT_FLAG_EPHEMERAL) != 0;
   if (!room.behind() && event.event.previous <= room.known) {
     if (offset <= room.known) return;  // It was here before.
     if (behind_.empty() && held_.empty()) {
@@ -117,6 +120,8 @@ void OrderedRooms::TakeLive(RoomEvent event, std::vector<RoomEvent>* passed) {
       Hold(std::move(event));
       return;
     }
+    // It cannot be read from the log in its turn.
+    if (ephemeral) return;
   }
   Unindex(event.room, room);
   const RoomHandle handle = event.room;
@@ -134,6 +139,7 @@ void OrderedRooms::TakeWhileBehind(RoomEvent event, Room* room) {
     room->tail = Offset();
   }
   if (held_bytes_ >= held_bytes_max_) {
+    if ((event.event.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) return;
     room->target = offset;
     room->tail = Offset();
     return;

@@ -29,7 +29,9 @@ struct MissingEvents {
 // lagged), rooms are behind: what is missing is read from the log, and until it
 // is there everything later is held, in all rooms, so that the follower hears
 // everything once and in the order of the log. What is held is bounded: events
-// beyond the bound are let go, and read from the log in their turn.
+// beyond the bound are let go, and read from the log in their turn. Ephemeral
+// events are not in the log: those that are let go, or came while the link was
+// lost, are missed.
 class OrderedRooms {
  public:
   // Borrows `follower`.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/events.pb.h"
 
 namespace roomlog {
 namespace {
@@ -61,6 +62,7 @@ struct At {
   uint64_t offset;
   uint64_t previous;
   RoomHandle room = kA;
+  bool ephemeral = false;
 };
 
 class OrderedRoomsTest : public ::testing::Test {
@@ -80,6 +82,7 @@ class OrderedRoomsTest : public ::testing::Test {
     for (const At& at : all) {
       EventView view = ViewOf(at.offset);
       view.previous = Offset(at.previous);
+      if (at.ephemeral) view.flags = proto::EVENT_FLAG_EPHEMERAL;
       events.push_back({at.room, view, Packet(&view)});
       events.back().event = view;
     }
@@ -407,6 +410,27 @@ TEST_F(OrderedRoomsTest, ThoseWhoHoldUpTheOthersAreReadFirst) {
 }
 
 // Holds two events at most.
+TEST_F(OrderedRoomsTest, EphemeralEventsComeInTheirPlaceAndLeaveNoHole) {
+  Begin(kA, 5);
+  Live({{6, 5}, {7, 6, kA, true}, {8, 6}, {9, 8, kA, true}});
+  EXPECT_THAT(follower_.Take(), ElementsAre("A 6", "A 7", "A 8", "A 9"));
+  // One that was missed is not asked for: the room's last event is 8.
+  rooms_.Suspend();
+  Resume(kA, 8);
+  EXPECT_THAT(Missing(), IsEmpty());
+  Live({{11, 8}});
+  EXPECT_THAT(follower_.Take(), ElementsAre("A 11"));
+}
+
+TEST_F(OrderedRoomsTest, EphemeralEventsWaitForWhatIsMissingBeforeThem) {
+  Begin(kA, 5);
+  Live({{8, 7, kA, true}, {9, 7}});
+  EXPECT_THAT(follower_.Take(), IsEmpty());
+  EXPECT_THAT(Missing(), ElementsAre("A 5-8"));
+  Read(kA, {{6, 7}});
+  EXPECT_THAT(follower_.Take(), ElementsAre("A 6", "A 7", "A 8", "A 9"));
+}
+
 class OrderedRoomsWithLittleMemoryTest : public OrderedRoomsTest {
  protected:
   OrderedRoomsWithLittleMemoryTest()
@@ -429,6 +453,23 @@ TEST_F(OrderedRoomsWithLittleMemoryTest, WhatIsLetGoIsReadInItsTurn) {
   EXPECT_EQ(rooms_.held_bytes(), 0u);
   Live({{14, 12, kB}, {15, 13}});
   EXPECT_THAT(follower_.Take(), ElementsAre("B 14", "A 15"));
+}
+
+TEST_F(OrderedRoomsWithLittleMemoryTest, EphemeralEventsThatAreLetGoAreMissed) {
+  Begin(kA, 5);
+  Begin(kB, 5);
+  // Room B waits; the first event of A fills what may be held.
+  Live({{8, 7, kB}, {9, 5}, {10, 9, kA, true}, {11, 9, kA, true}});
+  EXPECT_THAT(Missing(), ElementsAre("B 5-8"));
+  Read(kB, {{6, 7}});
+  for (int i = 0; i < 3; ++i) {
+    for (const std::string& read : Missing()) {
+      if (read == "B 7-9") Read(kB, {{8}});
+      if (read == "A 5-10") Read(kA, {{9}});
+    }
+  }
+  EXPECT_THAT(Missing(), IsEmpty());
+  EXPECT_THAT(follower_.Take(), ElementsAre("B 6", "B 7", "B 8", "A 9"));
 }
 
 }  // namespace
