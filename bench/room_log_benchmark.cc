@@ -32,7 +32,7 @@ class LogFixture {
     options_.disk_reserve_bytes = 0;
     Open();
     for (int i = 0; i < room_count; ++i) {
-      rooms_.push_back(log_->FindRoom(Key(i))->id);
+      rooms_.push_back(log_->FindRoom(Key(i).text())->id);
     }
     packet_.assign(kPacketBytes, 'x');
   }

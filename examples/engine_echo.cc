@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/btree_set.h"
 #include "node/engineio/engine_server.h"
 #include "node/engineio/engine_session.h"
 #include "node/engineio/shared_frame.h"
@@ -20,7 +20,9 @@ namespace {
 
 // The sessions of one loop, and what they were sent in this turn.
 struct Everybody {
-  absl::flat_hash_set<EngineSession*> sessions;
+  // By address, which is about the order in which they came: the system
+  // finds their sockets more quickly than in no order.
+  absl::btree_set<EngineSession*> sessions;
   std::vector<SharedFramePtr> frames;
 };
 

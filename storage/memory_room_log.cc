@@ -79,13 +79,15 @@ MemoryRoomLog::Room& MemoryRoomLog::RoomOf(const RoomKey& key) {
   return room;
 }
 
-absl::StatusOr<RoomHead> MemoryRoomLog::FindRoom(const RoomKey& key) {
+absl::StatusOr<RoomHead> MemoryRoomLog::FindRoom(absl::string_view name) {
+  const absl::StatusOr<RoomKey> key = RoomKey::Parse(name);
+  if (!key.ok()) return key.status();
   absl::MutexLock lock(&mutex_);
-  if (rooms_.size() >= kRoomsMax && ids_.count(key) == 0) {
+  if (rooms_.size() >= kRoomsMax && ids_.count(*key) == 0) {
     return absl::ResourceExhaustedError(
         absl::StrCat("there are ", kRoomsMax, " rooms already"));
   }
-  const Room& room = RoomOf(key);
+  const Room& room = RoomOf(*key);
   return RoomHead{.id = room.id,
                   .head = room.head,
                   .trimmed_through = room.trimmed_through,

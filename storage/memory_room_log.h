@@ -36,7 +36,7 @@ class MemoryRoomLog final : public RoomLog {
   Epoch epoch() const override { return epoch_; }
   Offset first_offset() const override { return first_offset_; }
   absl::Status ReserveThrough(Offset through) override;
-  absl::StatusOr<RoomHead> FindRoom(const RoomKey& room) override;
+  absl::StatusOr<RoomHead> FindRoom(absl::string_view name) override;
   void Release(RoomId room) override;
   absl::StatusOr<std::optional<Offset>> FindPublishId(
       RoomId room, absl::string_view id) override;

@@ -664,16 +664,18 @@ absl::Status RocksdbRoomLog::ReserveThrough(Offset through) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<RoomHead> RocksdbRoomLog::FindRoom(const RoomKey& key) {
-  RoomState* room = rooms_.Find(key.text());
+absl::StatusOr<RoomHead> RocksdbRoomLog::FindRoom(absl::string_view name) {
+  RoomState* room = rooms_.Find(name);
   if (room == nullptr) {
+    absl::StatusOr<RoomKey> key = RoomKey::Parse(name);
+    if (!key.ok()) return key.status();
     if (rooms_.size() >= kRoomsMax) {
       return absl::ResourceExhaustedError(
           absl::StrCat("there are ", kRoomsMax, " rooms already"));
     }
     last_room_id_ = last_room_id_.Next();
-    room = &rooms_.Add(key, last_room_id_);
-    room->retention = &options_.retention.For(key);
+    room = &rooms_.Add(*std::move(key), last_room_id_);
+    room->retention = &options_.retention.For(room->key);
     room->head_known = true;
   }
   if (database_ == nullptr) return stopped_;
@@ -681,8 +683,8 @@ absl::StatusOr<RoomHead> RocksdbRoomLog::FindRoom(const RoomKey& key) {
   if (!status.ok()) return status;
   if (room->head_damaged) {
     return absl::DataLossError(absl::StrCat(
-        "the last events of room ", key.room(), " in ", key.name_space(),
-        " are damaged; nothing can follow them"));
+        "the last events of room ", room->key.room(), " in ",
+        room->key.name_space(), " are damaged; nothing can follow them"));
   }
   return RoomHead{.id = room->id,
                   .head = room->head,

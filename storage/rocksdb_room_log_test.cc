@@ -207,7 +207,7 @@ TEST_P(RocksdbRoomLogTest, WhateverWriteWasTheLastWhatWasAcknowledgedIsThere) {
         LogBatch batch;
         batch.time_ms = now_ms_;
         batch.events.resize(1);
-        batch.events[0].room = (*log)->FindRoom(Key(kRooms[i % 4]))->id;
+        batch.events[0].room = (*log)->FindRoom(Key(kRooms[i % 4]).text())->id;
         batch.events[0].offset = Offset(next++);
         batch.events[0].packet = on_its_way;
         survived = (*log)->Append(&batch, Durability::kSynced).ok();
@@ -234,7 +234,7 @@ TEST_P(RocksdbRoomLogTest, WhateverWriteWasTheLastWhatWasAcknowledgedIsThere) {
         previous = event.offset;
         found.emplace(event.offset, std::string(event.packet));
       }
-      EXPECT_EQ((*log)->FindRoom(Key(room))->events, page.events.size());
+      EXPECT_EQ((*log)->FindRoom(Key(room).text())->events, page.events.size());
     }
     ASSERT_GE(found.size(), acknowledged.size()) << operations;
     ASSERT_LE(found.size(), acknowledged.size() + !on_its_way.empty());
@@ -424,7 +424,8 @@ TEST_P(RocksdbRoomLogTest, ARoomWhoseHeadIsDamagedTakesNoEvents) {
     if (fs::file_size(file) > 100'000) Flip(file, 158'000);
   }
   Open();
-  EXPECT_THAT(log_->FindRoom(Key("a")), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(log_->FindRoom(Key("a").text()),
+              StatusIs(absl::StatusCode::kDataLoss));
   Say("c", "c");
   EXPECT_EQ(Told("c"), "c");
   EXPECT_THAT(log_->Trim(now_ms_, 100), IsOk());

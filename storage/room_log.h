@@ -49,11 +49,12 @@ class RoomLog {
   // called before an offset is used. Is durable whatever the Durability.
   virtual absl::Status ReserveThrough(Offset through) = 0;
 
-  // The room of that name; a new number if it has none yet. A room that never
-  // had events costs no disk, and is forgotten by Release().
+  // The room of that name, "<namespace>\0<room>"; a new number if it has none
+  // yet. A room that never had events costs no disk, and is forgotten by
+  // Release(). INVALID_ARGUMENT: that is no name of a room.
   // RESOURCE_EXHAUSTED: there are kRoomsMax rooms. DATA_LOSS: where the room
   // stands cannot be told; nothing can be appended to it.
-  virtual absl::StatusOr<RoomHead> FindRoom(const RoomKey& room) = 0;
+  virtual absl::StatusOr<RoomHead> FindRoom(absl::string_view name) = 0;
 
   // Says that nobody uses the number of this room any more. If the room never
   // had events its number is dropped, and not given again in this process; else

@@ -77,7 +77,7 @@ class RoomLogTest : public ::testing::TestWithParam<MakeLogPlace> {
     return RoomKey::Make("/", room).value();
   }
   RoomHead Room(absl::string_view room) {
-    const absl::StatusOr<RoomHead> head = log_->FindRoom(Key(room));
+    const absl::StatusOr<RoomHead> head = log_->FindRoom(Key(room).text());
     EXPECT_THAT(head, IsOk());
     return head.ok() ? *head : RoomHead();
   }
@@ -176,6 +176,15 @@ class RoomLogTest : public ::testing::TestWithParam<MakeLogPlace> {
 };
 
 // ---- Appending and reading ----
+
+TEST_P(RoomLogTest, WhatIsNoNameHasNoRoom) {
+  Open();
+  for (absl::string_view name : {"", "no separator", "a\xff"}) {
+    EXPECT_THAT(log_->FindRoom(name),
+                StatusIs(absl::StatusCode::kInvalidArgument))
+        << name;
+  }
+}
 
 TEST_P(RoomLogTest, AnUnknownRoomIsEmpty) {
   Open();

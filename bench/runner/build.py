@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from . import systems
+from . import edge, systems
 from .processes import BenchError
 
 _REPOSITORY = os.path.dirname(
@@ -36,6 +36,8 @@ def build(measurements, system_names):
                         "//broker:roomlog-broker"])
     if "hops" in measurements:
         targets.add("//bench:hops")
+    if "edge" in measurements:
+        targets.update(edge.TARGETS)
     _run(["bazel", "build", *sorted(targets)])
 
 

@@ -4,12 +4,13 @@ import os
 import shutil
 import statistics
 
+from .edge import Edge
 from .processes import BenchError
 from .report import progress, spread, thousands
 from .systems import ALL as SYSTEMS
 from .systems import program
 
-ALL = ["throughput", "latency", "replay", "memory", "hops"]
+ALL = ["throughput", "latency", "replay", "memory", "hops", "edge"]
 
 IN_FLIGHT = [512, 4096, 16384]
 ROOMS = 1000
@@ -40,7 +41,10 @@ DELIVERY_SECONDS_MAX = 30
 def run(arguments, processes, directory, page):
     bench = Bench(arguments, processes, directory, page)
     for name in arguments.only:
-        getattr(bench, name)()
+        if name == "edge":
+            Edge(arguments, processes, directory, page).run()
+        else:
+            getattr(bench, name)()
 
 
 @dataclasses.dataclass

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/limits.h"
-#include "base/room_key.h"
 #include "proto/events.pb.h"
 
 namespace roomlog {
@@ -134,9 +133,7 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
 }
 
 absl::StatusOr<RoomHead> Applier::FindRoom(absl::string_view name) {
-  absl::StatusOr<RoomKey> key = RoomKey::Parse(name);
-  if (!key.ok()) return key.status();
-  absl::StatusOr<RoomHead> head = log_.FindRoom(*key);
+  absl::StatusOr<RoomHead> head = log_.FindRoom(name);
   if (absl::IsResourceExhausted(head.status())) {
     // Not to be confused with a full disk, which passes.
     return absl::OutOfRangeError(head.status().message());

@@ -405,8 +405,7 @@ TEST_F(ApplierTest, RefusingHugeRoomNamesIsCheap) {
 TEST_F(ApplierTest, EphemeralEventsTakeTheirPlaceInTheOrderAndAreNotKept) {
   Ask({Inquiry({Room("a")})});
   Publish({{.producer = 1, .events = {{Room("a"), "before"}}}});
-  const uint64_t before =
-      log_->FindRoom(RoomKey::Make("/", "a").value())->head.value();
+  const uint64_t before = log_->FindRoom(Room("a"))->head.value();
   appended_.clear();
   const std::vector<std::string> answers =
       Note(Apply({MakeBatch({.producer = 2, .events = {{Room("a"), "x"}}}),
@@ -447,8 +446,8 @@ TEST_F(ApplierTest, WhatNobodyFollowsIsAnsweredAndMakesNoRoom) {
               ElementsAre("ephemeral 1 for 0, not all", "ephemeral 2 for 0"));
   EXPECT_THAT(appended_, IsEmpty());
   // The number was given back, and the next room has another.
-  const RoomId a = log_->FindRoom(RoomKey::Make("/", "a").value())->id;
-  const RoomId b = log_->FindRoom(RoomKey::Make("/", "b").value())->id;
+  const RoomId a = log_->FindRoom(Room("a"))->id;
+  const RoomId b = log_->FindRoom(Room("b"))->id;
   EXPECT_GT(a, RoomId(2));
   EXPECT_GT(b, a);
 }

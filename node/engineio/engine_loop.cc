@@ -7,6 +7,12 @@
 
 namespace roomlog {
 
+namespace {
+
+constexpr size_t kCacheLineBytes = 64;
+
+}  // namespace
+
 EngineLoop::EngineLoop(boost::asio::io_context& io)
     : io_(io), read_buffer_(kReadBufferBytes) {}
 
@@ -20,7 +26,18 @@ void EngineLoop::AtTurnEnd(std::shared_ptr<TurnTask> task) {
 void EngineLoop::EndTurn() {
   // What the tasks ask for belongs to the next turn.
   running_.swap(tasks_);
-  for (const auto& task : running_) task->OnTurnEnd();
+  for (size_t i = 0; i < running_.size(); ++i) {
+    // Thousands of clients are in no cache; while one is written to, the next
+    // is on its way.
+    if (i + 1 < running_.size()) {
+      const char* const next =
+          reinterpret_cast<const char*>(running_[i + 1].get());
+      __builtin_prefetch(next);
+      __builtin_prefetch(next + kCacheLineBytes);
+      __builtin_prefetch(next + 2 * kCacheLineBytes);
+    }
+    running_[i]->OnTurnEnd();
+  }
   running_.clear();
   joiner_.Forget();
   deflater_.Forget();

@@ -37,6 +37,7 @@ EngineShard::EngineShard(std::shared_ptr<EngineLoop> loop, size_t index,
 
 EngineShard::~EngineShard() {
   // What is destroyed below must not look for its place any more.
+  is_stopping_ = false;
   client_rules_.on_gone = [](EngineClient&) {};
   shared_.client_count -= clients_.size();
   clients_.clear();

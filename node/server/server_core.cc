@@ -26,11 +26,16 @@ bool ServerCore::OnSomeLoop(
     std::move(task)(*loop.loop);
     return true;
   }
-  if (loops.empty()) return false;
-  return loops[0].port->Post(
-      [loop = loops[0].loop, task = std::move(task)]() mutable {
-        std::move(task)(*loop);
-      });
+  const bool is_taken =
+      !loops.empty() &&
+      loops[0].port->Post(
+          [loop = loops[0].loop, task = std::move(task)]() mutable {
+            std::move(task)(*loop);
+          });
+  if (!is_taken && log) {
+    log("a call was dropped: the server does not run, or does not keep up");
+  }
+  return is_taken;
 }
 
 void ServerCore::OnEachLoop(

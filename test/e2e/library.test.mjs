@@ -164,6 +164,21 @@ test("the client is asked, and answers or does not", async () => {
   ann.disconnect();
 });
 
+for (const transports of [["polling"], ["polling", "websocket"]]) {
+  test(`text and bytes by ${transports.join(", then ")}`, async () => {
+    const ann = await connect(server, { transports });
+    const args = [1, { deep: [Buffer.from([0, 255])] }, "\u00fc", Buffer.alloc(0)];
+    for (let i = 0; i < 30; ++i) {
+      assert.deepEqual(await ask(ann, "message-with-ack", i, ...args), [i, ...args]);
+    }
+    ann.emit("message", ...args);
+    await hears(ann, 1);
+    assert.deepEqual(ann.heard, [["message-back", ...args]]);
+    assert.equal(ann.io.engine.transport.name, transports.at(-1));
+    ann.disconnect();
+  });
+}
+
 test("the handshake is there to read", async () => {
   const ann = await connect(server, {
     auth: { a: 1 }, query: { q: "x" }, extraHeaders: { "X-Test": "header" } });
