@@ -1,7 +1,9 @@
 #include "node/socketio/value.h"
 
+#include <cstdint>
+
 #include "absl/strings/str_cat.h"
-#include "node/socketio/json.h"
+#include "absl/strings/str_format.h"
 
 namespace roomlog {
 namespace {
@@ -9,6 +11,42 @@ namespace {
 const Value& NullValue() {
   static const Value* const null = new Value();
   return *null;
+}
+
+// A JSON string as JSON.stringify writes it.
+void AppendQuoted(absl::string_view text, std::string* json) {
+  json->push_back('"');
+  for (const char c : text) {
+    switch (c) {
+      case '"':
+      case '\\':
+        json->push_back('\\');
+        json->push_back(c);
+        break;
+      case '\b':
+        json->append("\\b");
+        break;
+      case '\f':
+        json->append("\\f");
+        break;
+      case '\n':
+        json->append("\\n");
+        break;
+      case '\r':
+        json->append("\\r");
+        break;
+      case '\t':
+        json->append("\\t");
+        break;
+      default:
+        if (static_cast<uint8_t>(c) < 0x20) {
+          absl::StrAppendFormat(json, "\\u%04x", c);
+        } else {
+          json->push_back(c);
+        }
+    }
+  }
+  json->push_back('"');
 }
 
 }  // namespace
@@ -92,7 +130,7 @@ std::string Value::ToJson() const {
 void Value::AppendJson(std::string* json,
                        std::vector<SharedBytes>* attachments) const {
   if (is_string()) {
-    json->append(Quote(AsString()));
+    AppendQuoted(AsString(), json);
   } else if (is_number()) {
     json->append(FormatNumber(AsNumber()));
   } else if (is_bool()) {
@@ -108,7 +146,8 @@ void Value::AppendJson(std::string* json,
     char before = '{';
     for (const auto& [key, member] : AsObject()) {
       json->push_back(std::exchange(before, ','));
-      absl::StrAppend(json, Quote(key), ":");
+      AppendQuoted(key, json);
+      json->push_back(':');
       member.AppendJson(json, attachments);
     }
     json->append(before == '{' ? "{}" : "}");
