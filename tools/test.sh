@@ -14,6 +14,9 @@ dev_test() {
   local cpp=0 e2e=0
   bazel test --keep_going //... || cpp=$?
 
+  local fuzz=0
+  (source tools/fuzz.sh && dev_fuzz --seconds=5) || fuzz=$?
+
   say "running the end-to-end tests, with real processes"
   local tap
   tap=$(mktemp)
@@ -30,5 +33,5 @@ dev_test() {
   mapfile -t reports < <(
     bazel query 'tests(//...)' 2>/dev/null | sed 's|^//|bazel-testlogs/|; s|:|/|; s|$|/test.xml|'
   )
-  node tools/count_tests.mjs --cpp-status="$cpp" --e2e-status="$e2e" --tap="$tap" "${reports[@]}"
+  node tools/count_tests.mjs --cpp-status="$((cpp ? cpp : fuzz))" --e2e-status="$e2e" --tap="$tap" "${reports[@]}"
 }

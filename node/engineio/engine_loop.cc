@@ -22,6 +22,8 @@ void EngineLoop::EndTurn() {
   running_.swap(tasks_);
   for (const auto& task : running_) task->OnTurnEnd();
   running_.clear();
+  joiner_.Forget();
+  deflater_.Forget();
 }
 
 }  // namespace roomlog

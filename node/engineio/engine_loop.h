@@ -13,6 +13,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "node/engineio/frame_deflater.h"
+#include "node/engineio/frame_joiner.h"
 
 namespace roomlog {
 
@@ -43,6 +45,10 @@ class EngineLoop : public std::enable_shared_from_this<EngineLoop> {
   // A buffer for the handler that runs now: nothing in it outlasts the handler.
   absl::Span<char> read_buffer() { return absl::MakeSpan(read_buffer_); }
 
+  // For frames that leave in one write.
+  FrameJoiner& joiner() { return joiner_; }
+  FrameDeflater& deflater() { return deflater_; }
+
   // Calls `task` at the end of this turn of the loop.
   void AtTurnEnd(std::shared_ptr<TurnTask> task);
   // Forgets all tasks.
@@ -54,6 +60,8 @@ class EngineLoop : public std::enable_shared_from_this<EngineLoop> {
   boost::asio::io_context& io_;
   const SystemClock clock_;
   std::vector<char> read_buffer_;
+  FrameJoiner joiner_;
+  FrameDeflater deflater_;
   std::vector<std::shared_ptr<TurnTask>> tasks_;
   std::vector<std::shared_ptr<TurnTask>> running_;  // Kept for its memory.
 };

@@ -1,108 +1,126 @@
 #include "node/engineio/engine_server.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "node/engineio/engine_limits.h"
 
 namespace roomlog {
+namespace {
 
-EngineServer::EngineServer(EngineOptions options, boost::asio::io_context& io,
-                           MakeHandler make_handler)
-    : options_(std::move(options)),
-      make_handler_(std::move(make_handler)),
-      loop_(std::make_shared<EngineLoop>(io)),
-      listener_(loop_,
-                [this](TcpSocket socket) { OnConnection(std::move(socket)); }),
-      handshake_rules_{.allowed_origins = options_.allowed_origins,
-                       .is_session = [this](absl::string_view id) {
-                         return sessions_.contains(id);
-                       }} {}
+namespace asio = boost::asio;
+
+}  // namespace
+
+EngineServer::EngineServer(EngineOptions options, asio::io_context& io,
+                           MakeHandler make_handler) {
+  shared_.options = std::move(options);
+  shared_.loop_count =
+      std::clamp<size_t>(shared_.options.threads, 1, kLoopsMax);
+  shared_.hand_over = [this](size_t index, HttpConnection::HandedOver from) {
+    EngineShard* const shard = loops_[index]->shard.get();
+    asio::post(*loops_[index]->io, [shard, from = std::move(from)]() mutable {
+      shard->TakeOver(std::move(from));
+    });
+  };
+  for (size_t i = 0; i < shared_.loop_count; ++i) {
+    auto loop = std::make_unique<Loop>();
+    if (i > 0) loop->own_io = std::make_unique<asio::io_context>(1);
+    loop->io = i > 0 ? loop->own_io.get() : &io;
+    loop->shard = std::make_unique<EngineShard>(
+        std::make_shared<EngineLoop>(*loop->io), i, shared_, make_handler);
+    loops_.push_back(std::move(loop));
+  }
+  listener_ =
+      std::make_unique<HttpListener>(io, [this](ClientSocket::Released socket) {
+        OnConnection(std::move(socket));
+      });
+}
 
 EngineServer::~EngineServer() {
-  for (HttpConnection* connection : http_connections_) connection->Abandon();
-  for (const auto& [id, connection] : sessions_) connection->Abandon();
-  loop_->Clear();
+  listener_->Close();
+  for (const auto& loop : loops_) {
+    if (loop->own_io != nullptr) loop->own_io->stop();
+  }
+  for (const auto& loop : loops_) {
+    if (loop->thread.joinable()) loop->thread.join();
+  }
+  for (const auto& loop : loops_) loop->shard.reset();
+}
+
+absl::Status EngineServer::Load() {
+  const EngineOptions& options = shared_.options;
+  if (options.threads > kLoopsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.threads, " threads are more than ", kLoopsMax));
+  }
+  if (!options.static_directory.empty()) {
+    absl::StatusOr<StaticFiles> files =
+        StaticFiles::Open(options.static_directory);
+    if (!files.ok()) return files.status();
+    shared_.static_files = *std::move(files);
+  }
+  if (!options.client_directory.empty()) {
+    absl::StatusOr<StaticFiles> files =
+        StaticFiles::Open(options.client_directory);
+    if (!files.ok()) return files.status();
+    shared_.client_files = *std::move(files);
+  }
+  if (options.tls.has_value()) {
+    shared_.tls = std::make_unique<TlsContext>(*options.tls);
+    return shared_.tls->Load();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint16_t> EngineServer::Start(const std::string& address) {
-  if (!options_.static_directory.empty()) {
-    absl::StatusOr<StaticFiles> files =
-        StaticFiles::Open(options_.static_directory);
-    if (!files.ok()) return files.status();
-    static_files_ = *std::move(files);
+  const absl::Status status = Load();
+  if (!status.ok()) return status;
+  absl::StatusOr<uint16_t> port = listener_->Listen(address);
+  if (!port.ok()) return port;
+  for (const auto& loop : loops_) {
+    if (loop->own_io == nullptr) continue;
+    loop->thread = std::thread([io = loop->own_io.get()] {
+      const auto guard = asio::make_work_guard(*io);
+      io->run();
+    });
   }
-  return listener_.Listen(address);
+  return port;
+}
+
+void EngineServer::OnConnection(ClientSocket::Released socket) {
+  const size_t index = next_loop_;
+  next_loop_ = (next_loop_ + 1) % loops_.size();
+  EngineShard* const shard = loops_[index]->shard.get();
+  if (index == 0) return shard->AddConnection(std::move(socket));
+  asio::post(*loops_[index]->io, [shard, socket = std::move(socket)]() mutable {
+    shard->AddConnection(std::move(socket));
+  });
 }
 
 void EngineServer::Stop(absl::string_view reason, std::function<void()> done) {
-  is_stopping_ = true;
-  on_stopped_ = std::move(done);
-  listener_.Close();
-  for (HttpConnection* connection : http_connections_) connection->Abandon();
-  http_connections_.clear();
-  for (const auto& [id, connection] : sessions_) connection->Shutdown(reason);
-  if (sessions_.empty()) boost::asio::post(loop_->io(), on_stopped_);
-}
-
-HttpAnswer EngineServer::Answer(const HttpRequest& request) {
-  const absl::string_view path = request.path();
-  if (absl::StartsWith(path, options_.path)) {
-    HttpAnswer answer = AnswerHandshake(request, handshake_rules_);
-    if (answer.status == 101 && sessions_.size() >= options_.clients_max) {
-      answer = TextAnswer(503, "too many clients");
-      answer.closes = true;
-    }
-    return answer;
+  listener_->Close();
+  loops_left_ = loops_.size();
+  const auto on_loop_stopped = [this, done = std::move(done)] {
+    asio::post(*loops_[0]->io, [this, done] {
+      if (--loops_left_ == 0) done();
+    });
+  };
+  for (const auto& loop : loops_) {
+    EngineShard* const shard = loop->shard.get();
+    asio::post(*loop->io, [shard, reason, on_loop_stopped] {
+      shard->Stop(reason, on_loop_stopped);
+    });
   }
-  if (path == "/healthz") return AnswerHealth(request);
-  if (static_files_.has_value()) return static_files_->Answer(request);
-  return TextAnswer(404, "not found");
 }
 
-HttpAnswer EngineServer::AnswerHealth(const HttpRequest& request) const {
-  if (!request.is_read()) {
-    HttpAnswer answer = TextAnswer(405, "only GET and HEAD");
-    answer.headers.emplace_back("Allow", "GET, HEAD");
-    return answer;
+absl::Status EngineServer::ReloadCertificate() {
+  if (shared_.tls == nullptr) {
+    return absl::FailedPreconditionError("this server does not speak TLS");
   }
-  Health health = options_.health ? options_.health() : Health();
-  HttpAnswer answer;
-  answer.status = health.is_healthy ? 200 : 503;
-  answer.content_type = "application/json";
-  answer.headers.emplace_back("Cache-Control", "no-store");
-  answer.body = std::move(health.json);
-  return answer;
-}
-
-void EngineServer::OnConnection(TcpSocket socket) {
-  if (http_connections_.size() >= kHttpConnectionsMax) return;  // Closes it.
-  const auto connection = std::make_shared<HttpConnection>(
-      std::move(socket), *this, options_.header_time);
-  http_connections_.insert(connection.get());
-  connection->Start();
-}
-
-void EngineServer::OnHttpGone(HttpConnection& connection) {
-  http_connections_.erase(&connection);
-}
-
-void EngineServer::OnUpgraded(TcpSocket socket, std::string early) {
-  // Others may have come while the answer was on its way.
-  if (sessions_.size() >= options_.clients_max) return;
-  const auto connection = std::make_shared<WebSocketConnection>(
-      loop_, std::move(socket), ids_.Next(), options_.times,
-      options_.message_bytes_max,
-      [this](WebSocketConnection& gone) { OnSessionGone(gone); });
-  sessions_.emplace(connection->session_id(), connection);
-  connection->Start(make_handler_, std::move(early));
-}
-
-void EngineServer::OnSessionGone(WebSocketConnection& connection) {
-  sessions_.erase(connection.session_id());
-  if (is_stopping_ && sessions_.empty()) {
-    boost::asio::post(loop_->io(), on_stopped_);
-  }
+  return shared_.tls->Load();
 }
 
 }  // namespace roomlog

@@ -3,96 +3,77 @@
 #ifndef ROOMLOG_NODE_ENGINEIO_ENGINE_SERVER_H_
 #define ROOMLOG_NODE_ENGINEIO_ENGINE_SERVER_H_
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/limits.h"
 #include "node/engineio/engine_loop.h"
+#include "node/engineio/engine_options.h"
 #include "node/engineio/engine_session.h"
-#include "node/engineio/handshake.h"
-#include "node/engineio/http_connection.h"
+#include "node/engineio/engine_shard.h"
 #include "node/engineio/http_listener.h"
-#include "node/engineio/id_generator.h"
-#include "node/engineio/static_files.h"
-#include "node/engineio/websocket_connection.h"
 
 namespace roomlog {
 
-struct Health {
-  bool is_healthy = true;
-  std::string json = R"({"ok":true})";
-};
-
-struct EngineOptions {
-  EngineTimes times;
-  std::string path = "/socket.io/";
-  size_t message_bytes_max = kClientMessageBytesMax;
-  // One more client gets 503.
-  size_t clients_max = kClientsMax;
-  // As for HttpConnection.
-  absl::Duration header_time = kHttpHeaderTime;
-  // As in HandshakeRules.
-  std::vector<std::string> allowed_origins;
-  // Served below "/". Empty: nothing is.
-  std::string static_directory;
-  // What `/healthz` says: 200, or 503 if it is not healthy.
-  std::function<Health()> health;
-};
-
-// Belongs to the thread that runs `io`. Must not be destroyed from within a
-// call to a handler. Destroying it cuts the connections that are left, untold.
-class EngineServer final : public HttpHandler {
+// Calls are made on the thread that runs `io`, the first loop, unless they say
+// otherwise. Must not be destroyed from within a call to a handler. Destroying
+// it ends the other loops and cuts the connections that are left, untold.
+class EngineServer {
  public:
-  // Makes what handles a new session, which outlives it.
-  using MakeHandler = WebSocketConnection::MakeHandler;
+  // Makes what handles a new session, which outlives it. Called on the
+  // session's loop, on whose thread the handler is called from then on.
+  using MakeHandler = EngineShard::MakeHandler;
 
   // Borrows `io`, which must outlive this object.
   EngineServer(EngineOptions options, boost::asio::io_context& io,
                MakeHandler make_handler);
-  ~EngineServer() override;
+  ~EngineServer();
 
-  // As HttpListener::Listen(). Besides, NOT_FOUND: there is no static
-  // directory.
+  // As HttpListener::Listen(). Besides, NOT_FOUND: there is no static or client
+  // directory; INVALID_ARGUMENT: no usable certificate, or too many threads.
   absl::StatusOr<uint16_t> Start(const std::string& address);
 
-  // Takes no new connection, closes every session with `reason`, and calls
-  // `done` when the last is gone: after kWebSocketCloseTime at the latest.
+  // Takes no new connection, closes every session with `reason`, which must
+  // live for ever, and calls `done` when the last is gone: after
+  // kWebSocketCloseTime at the latest.
   void Stop(absl::string_view reason, std::function<void()> done);
 
-  size_t session_count() const { return sessions_.size(); }
-  EngineLoop& loop() { return *loop_; }
+  // Reads the certificate and the key anew, for connections to come. Any
+  // thread. INVALID_ARGUMENT: they are unusable; what there was stays in use.
+  // FAILED_PRECONDITION: it does not speak TLS.
+  absl::Status ReloadCertificate();
 
-  // HttpHandler
-  HttpAnswer Answer(const HttpRequest& request) override;
-  void OnUpgraded(TcpSocket socket, std::string early) override;
-  void OnHttpGone(HttpConnection& connection) override;
+  // Of all loops. Any thread.
+  size_t session_count() const { return shared_.client_count; }
+
+  size_t loop_count() const { return loops_.size(); }
+  // To be used on its own thread, but for posting to its io().
+  EngineLoop& loop(size_t index = 0) { return loops_[index]->shard->loop(); }
 
  private:
-  void OnConnection(TcpSocket socket);
-  void OnSessionGone(WebSocketConnection& connection);
-  HttpAnswer AnswerHealth(const HttpRequest& request) const;
+  struct Loop {
+    std::unique_ptr<boost::asio::io_context> own_io;  // Null for the first.
+    boost::asio::io_context* io = nullptr;
+    std::unique_ptr<EngineShard> shard;
+    std::thread thread;
+  };
 
-  const EngineOptions options_;
-  const MakeHandler make_handler_;
-  const std::shared_ptr<EngineLoop> loop_;
-  HttpListener listener_;
-  HandshakeRules handshake_rules_;
-  std::optional<StaticFiles> static_files_;
-  IdGenerator ids_;
-  absl::flat_hash_set<HttpConnection*> http_connections_;
-  absl::flat_hash_map<std::string, std::shared_ptr<WebSocketConnection>>
-      sessions_;
-  std::function<void()> on_stopped_;
-  bool is_stopping_ = false;
+  absl::Status Load();
+  void OnConnection(ClientSocket::Released socket);
+
+  EngineShard::Shared shared_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::unique_ptr<HttpListener> listener_;
+  size_t next_loop_ = 0;
+  size_t loops_left_ = 0;  // To stop.
 };
 
 }  // namespace roomlog

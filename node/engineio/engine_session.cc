@@ -10,19 +10,22 @@ namespace roomlog {
 
 EngineSession::EngineSession(std::string id, const EngineTimes& times,
                              size_t message_bytes_max,
-                             EngineTransport& transport, absl::Duration now)
-    : id_(std::move(id)),
+                             EngineTransport& transport, absl::Duration now,
+                             HandshakeInfo handshake)
+    : transport_(transport),
+      heartbeat_deadline_(now + times.ping_interval),
+      id_(std::move(id)),
+      handshake_(std::move(handshake)),
       times_(times),
-      message_bytes_max_(message_bytes_max),
-      transport_(transport),
-      heartbeat_deadline_(now + times.ping_interval) {}
+      message_bytes_max_(message_bytes_max) {}
 
-void EngineSession::Open(EngineHandler& handler) {
+void EngineSession::Open(EngineHandler& handler, bool can_upgrade) {
   assert(handler_ == nullptr);
   handler_ = &handler;
   transport_.Send(MakeEngineFrame(
       '0',
-      absl::StrCat(R"({"sid":")", id_, R"(","upgrades":[],"pingInterval":)",
+      absl::StrCat(R"({"sid":")", id_, R"(","upgrades":[)",
+                   can_upgrade ? R"("websocket")" : "", R"(],"pingInterval":)",
                    absl::ToInt64Milliseconds(times_.ping_interval),
                    R"(,"pingTimeout":)",
                    absl::ToInt64Milliseconds(times_.ping_timeout),
@@ -41,17 +44,17 @@ void EngineSession::OnText(absl::string_view packet, absl::Duration now) {
       heartbeat_deadline_ = now + times_.ping_interval;
       return;
     case '1':
-      Close("transport close");
+      End("transport close");
       return;
     case '2':  // In this version of the protocol only the server pings.
-      Close("transport error");
+      End("transport error");
       return;
     case '0':
     case '5':
     case '6':  // Mean nothing outside a handshake or upgrade.
       return;
     default:
-      Close("parse error");
+      End("parse error");
       return;
   }
 }
@@ -70,6 +73,13 @@ void EngineSession::OnDrained() {
   if (is_open()) handler_->OnDrained();
 }
 
+void EngineSession::OnUpgraded(absl::Duration now) {
+  if (!awaits_pong_) return;  // The next ping comes when it would have.
+  // The pong may be lost with the other transport.
+  awaits_pong_ = false;
+  heartbeat_deadline_ = now + times_.ping_interval;
+}
+
 void EngineSession::OnTurn() {
   if (close_is_told_) return;
   handler_->OnTurn();
@@ -82,11 +92,14 @@ void EngineSession::OnTick(absl::Duration now) {
   if (is_open()) handler_->OnTick(now);
   if (!is_open() || now < heartbeat_deadline_) return;
   if (awaits_pong_) {
-    Close("ping timeout");
+    End("ping timeout");
     return;
   }
   awaits_pong_ = true;
-  heartbeat_deadline_ = now + times_.ping_timeout;
+  // From when the ping was due, so that a poll which comes a moment after the
+  // deadline is late. But a loop that was late itself leaves half the time.
+  heartbeat_deadline_ = std::max(heartbeat_deadline_ + times_.ping_timeout,
+                                 now + times_.ping_timeout / 2);
   transport_.Send(MakeEngineFrame('2', ""));
 }
 
@@ -99,10 +112,21 @@ void EngineSession::Send(SharedFramePtr frame) {
   if (is_open()) transport_.Send(std::move(frame));
 }
 
+void EngineSession::SendAll(absl::Span<const SharedFramePtr> frames) {
+  if (is_open()) transport_.SendAll(frames);
+}
+
 void EngineSession::Close(absl::string_view reason) {
   if (!is_open()) return;
   close_reason_ = reason;
   transport_.Close();
+  transport_.WantTurn();
+}
+
+void EngineSession::End(absl::string_view reason) {
+  if (!is_open()) return;
+  close_reason_ = reason;
+  transport_.Fail();
   transport_.WantTurn();
 }
 

@@ -8,7 +8,9 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/limits.h"
+#include "node/engineio/handshake_info.h"
 #include "node/engineio/shared_frame.h"
 
 namespace roomlog {
@@ -20,8 +22,14 @@ class EngineTransport {
 
   // Queues a frame.
   virtual void Send(SharedFramePtr frame) = 0;
+  // Queues several; as one call for each, but quicker.
+  virtual void SendAll(absl::Span<const SharedFramePtr> frames) {
+    for (const SharedFramePtr& frame : frames) Send(frame);
+  }
   // Lets what is queued go out, then ends the connection.
   virtual void Close() = 0;
+  // Ends it for a client that is at fault: what is queued may be lost.
+  virtual void Fail() { Close(); }
   // Bytes queued and not yet taken by the system.
   virtual size_t queued_bytes() const = 0;
   // Asks for one call of EngineSession::OnTurn() at the end of the loop's turn.
@@ -59,10 +67,11 @@ class EngineSession {
   // Borrows `transport`. The heartbeat begins at `now`.
   EngineSession(std::string id, const EngineTimes& times,
                 size_t message_bytes_max, EngineTransport& transport,
-                absl::Duration now);
+                absl::Duration now, HandshakeInfo handshake = {});
 
-  // Borrows `handler`, and sends the packet that opens the session.
-  void Open(EngineHandler& handler);
+  // Borrows `handler`, and sends the packet that opens the session, in which a
+  // client that polls is told that it may go on by WebSocket.
+  void Open(EngineHandler& handler, bool can_upgrade = false);
 
   // ---- What the transport says ----
 
@@ -71,14 +80,21 @@ class EngineSession {
   // The client has left or was cut off. `reason` must live for ever.
   void OnTransportClosed(absl::string_view reason);
   void OnDrained();
+  // From here on another transport carries the session.
+  void OnUpgraded(absl::Duration now);
   void OnTurn();
   void OnTick(absl::Duration now);
   absl::Duration deadline() const;
 
   // ---- What the handler says ----
 
-  // Sends a message, whose frame MakeFrame() made. Nothing once it is closed.
+  // Sends a message, whose frame MakeFrame() or MakeBinaryFrame() made. Nothing
+  // once it is closed.
   void Send(SharedFramePtr frame);
+  // Sends several, in order. Whoever sends a turn's messages to thousands of
+  // clients does better to go from client to client once, than once for each
+  // message.
+  void SendAll(absl::Span<const SharedFramePtr> frames);
   // Ends the session; what was sent before still goes out. `reason` must live
   // for ever.
   void Close(absl::string_view reason);
@@ -86,18 +102,24 @@ class EngineSession {
   size_t queued_bytes() const { return transport_.queued_bytes(); }
 
   const std::string& id() const { return id_; }
+  const HandshakeInfo& handshake() const { return handshake_; }
   bool is_open() const { return close_reason_.empty(); }
 
  private:
-  const std::string id_;
-  const EngineTimes times_;
-  const size_t message_bytes_max_;
+  // As Close(), for a client that is at fault or gone.
+  void End(absl::string_view reason);
+
+  // What every message touches comes first: see WebSocketConnection.
   EngineTransport& transport_;
+  absl::string_view close_reason_;  // Empty: open.
   EngineHandler* handler_ = nullptr;
   bool awaits_pong_ = false;
-  absl::Duration heartbeat_deadline_;  // Of the next ping, or of its pong.
-  absl::string_view close_reason_;     // Empty: open.
   bool close_is_told_ = false;
+  absl::Duration heartbeat_deadline_;  // Of the next ping, or of its pong.
+  const std::string id_;
+  const HandshakeInfo handshake_;
+  const EngineTimes times_;
+  const size_t message_bytes_max_;
 };
 
 }  // namespace roomlog

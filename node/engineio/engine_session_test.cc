@@ -20,6 +20,7 @@ class EngineSessionTest : public ::testing::Test {
       sent.emplace_back(frame->payload());
     }
     void Close() override { sent.emplace_back("(closed)"); }
+    void Fail() override { sent.emplace_back("(failed)"); }
     size_t queued_bytes() const override { return 0; }
     void WantTurn() override { wants_turn = true; }
 
@@ -127,7 +128,7 @@ TEST_F(EngineSessionTest, AnswersEachPacketAsTheGoldenTableSays) {
       EXPECT_THAT(transport.sent, IsEmpty()) << one.packet;
       EXPECT_THAT(handler.heard, IsEmpty()) << one.packet;
     } else {
-      EXPECT_THAT(transport.sent, ElementsAre("(closed)")) << one.packet;
+      EXPECT_THAT(transport.sent, ElementsAre("(failed)")) << one.packet;
       EXPECT_THAT(handler.heard, ElementsAre("close: " + one.reason));
     }
   }
@@ -151,9 +152,48 @@ TEST_F(EngineSessionTest, ClosesWhenNoPongCameInTime) {
   Advance(absl::Milliseconds(499));
   EXPECT_TRUE(session_.is_open());
   Advance(absl::Milliseconds(1));
-  EXPECT_THAT(transport_.sent, ElementsAre("2", "(closed)"));
+  EXPECT_THAT(transport_.sent, ElementsAre("2", "(failed)"));
   EXPECT_THAT(handler_.heard, ElementsAre("close: ping timeout"));
   EXPECT_EQ(session_.deadline(), absl::InfiniteDuration());
+}
+
+TEST_F(EngineSessionTest, TellsAPollerThatItMayUpgrade) {
+  Transport transport;
+  EngineSession session("id", {}, 1000, transport, now_);
+  session.Open(handler_, /*can_upgrade=*/true);
+  EXPECT_THAT(transport.sent,
+              ElementsAre(::testing::HasSubstr(R"("upgrades":["websocket"])")));
+}
+
+TEST_F(EngineSessionTest, CountsThePongsTimeFromWhenThePingWasDue) {
+  now_ += absl::Milliseconds(320);
+  session_.OnTick(now_);
+  EXPECT_EQ(session_.deadline(), now_ + absl::Milliseconds(180));
+}
+
+TEST_F(EngineSessionTest, LeavesTimeForAPongHoweverLateTheLoopIs) {
+  now_ += absl::Hours(1);
+  session_.OnTick(now_);
+  EXPECT_THAT(transport_.sent, ElementsAre("2"));
+  EXPECT_EQ(session_.deadline(), now_ + absl::Milliseconds(100));
+}
+
+TEST_F(EngineSessionTest, WaitsForNoPongOfTheOtherTransport) {
+  Advance(absl::Milliseconds(300));
+  Advance(absl::Milliseconds(100));
+  session_.OnUpgraded(now_);
+  EXPECT_EQ(session_.deadline(), now_ + absl::Milliseconds(300));
+  Advance(absl::Milliseconds(299));
+  EXPECT_THAT(transport_.sent, ElementsAre("2"));
+  Advance(absl::Milliseconds(1));
+  EXPECT_THAT(transport_.sent, ElementsAre("2", "2"));
+}
+
+TEST_F(EngineSessionTest, PingsWhenItWouldHaveDespiteAnUpgrade) {
+  Advance(absl::Milliseconds(200));
+  session_.OnUpgraded(now_);
+  Advance(absl::Milliseconds(100));
+  EXPECT_THAT(transport_.sent, ElementsAre("2"));
 }
 
 TEST_F(EngineSessionTest, OtherMessagesAreNoPong) {

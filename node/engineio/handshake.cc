@@ -3,11 +3,13 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "node/engineio/url.h"
 
 namespace roomlog {
@@ -25,43 +27,48 @@ constexpr Refusal kBadRequest = {3, "Bad request"};
 constexpr Refusal kForbidden = {4, "Forbidden"};
 constexpr Refusal kUnsupportedVersion = {5, "Unsupported protocol version"};
 
-std::optional<Refusal> Check(const HttpRequest& request,
-                             const HandshakeRules& rules) {
-  const absl::string_view query = request.query();
-  if (QueryValue(query, "transport") != "websocket") return kTransportUnknown;
-  // An Origin with impossible characters is no HTTP, so it never comes here.
-  const std::optional<std::string> id = QueryValue(query, "sid");
-  if (id.has_value()) {
-    // A session of ours speaks WebSocket already, and has no other transport to
-    // upgrade from.
-    return rules.is_session(*id) ? kBadRequest : kSessionIdUnknown;
+// A JSON string.
+std::string Quote(absl::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      absl::StrAppend(&out, "\\", absl::string_view(&c, 1));
+    } else if (static_cast<uint8_t>(c) < 0x20) {
+      absl::StrAppendFormat(&out, "\\u%04x", c);
+    } else {
+      out.push_back(c);
+    }
   }
-  if (request.method != "GET") return kBadHandshakeMethod;
-  if (!request.asks_websocket) return kBadRequest;
-  const std::vector<std::string>& origins = rules.allowed_origins;
-  if (!origins.empty() && !request.origin.empty() &&
-      std::find(origins.begin(), origins.end(), request.origin) ==
-          origins.end()) {
-    return kForbidden;
-  }
-  if (QueryValue(query, "EIO") != "4") return kUnsupportedVersion;
-  return std::nullopt;
+  return out += '"';
 }
 
-HttpAnswer Refuse(const HttpRequest& request, const Refusal& refusal) {
-  HttpAnswer answer;
-  answer.closes = true;
+Verdict Refuse(const HttpRequest& request, const Refusal& refusal,
+               absl::string_view message) {
+  Verdict verdict;
+  HttpAnswer& answer = verdict.answer;
   answer.status = 400;
   if (request.asks_websocket) {
+    answer.closes = true;
     answer.content_type = "text/html";
-    answer.body = std::string(refusal.message);
-    return answer;
+    answer.body = std::string(message);
+    return verdict;
   }
   if (refusal.code == kForbidden.code) answer.status = 403;
   answer.content_type = "application/json";
-  answer.body = absl::StrCat(R"({"code":)", refusal.code, R"(,"message":")",
-                             refusal.message, R"("})");
-  return answer;
+  answer.body = absl::StrCat(R"({"code":)", refusal.code, R"(,"message":)",
+                             Quote(message), "}");
+  return verdict;
+}
+
+Verdict Refuse(const HttpRequest& request, const Refusal& refusal) {
+  return Refuse(request, refusal, refusal.message);
+}
+
+// Whether a header may have this value at all, by Node.js' rule.
+bool IsHeaderValue(absl::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) {
+    return c == '\t' || (static_cast<uint8_t>(c) >= 0x20 && c != 0x7f);
+  });
 }
 
 // What proves that the server speaks WebSocket (RFC 6455, 4.2.2).
@@ -75,35 +82,103 @@ std::string AcceptanceOf(absl::string_view key) {
       absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
 }
 
-}  // namespace
-
-HttpAnswer AnswerHandshake(const HttpRequest& request,
-                           const HandshakeRules& rules) {
-  const std::optional<Refusal> refusal = Check(request, rules);
-  if (refusal.has_value()) return Refuse(request, *refusal);
-
+// The answer that makes a WebSocket of the connection, or says why not.
+HttpAnswer AnswerUpgrade(const HttpRequest& request) {
   HttpAnswer answer;
-  if (request.websocket_version != "13") {
+  if (request.headers.Find("Sec-WebSocket-Version") != "13") {
     answer = TextAnswer(426, "WebSocket version 13 is spoken here");
     answer.headers.emplace_back("Sec-WebSocket-Version", "13");
     answer.closes = true;
     return answer;
   }
   constexpr size_t kKeyCharacters = 24;
+  const absl::string_view key = request.headers.Find("Sec-WebSocket-Key");
   std::string nonce;
-  if (request.websocket_key.size() != kKeyCharacters ||
-      !absl::Base64Unescape(request.websocket_key, &nonce) ||
+  if (key.size() != kKeyCharacters || !absl::Base64Unescape(key, &nonce) ||
       nonce.size() != 16) {
     answer = TextAnswer(400, "Sec-WebSocket-Key is not 16 bytes in base64");
     answer.closes = true;
     return answer;
   }
   answer.status = 101;
-  answer.headers = {
-      {"Upgrade", "websocket"},
-      {"Connection", "Upgrade"},
-      {"Sec-WebSocket-Accept", AcceptanceOf(request.websocket_key)}};
+  answer.headers = {{"Upgrade", "websocket"},
+                    {"Connection", "Upgrade"},
+                    {"Sec-WebSocket-Accept", AcceptanceOf(key)}};
   return answer;
+}
+
+Verdict Upgrade(const HttpRequest& request, Verdict::Kind kind) {
+  Verdict verdict = {.kind = kind, .answer = AnswerUpgrade(request)};
+  if (verdict.answer.status != 101) verdict.kind = Verdict::Kind::kRefused;
+  return verdict;
+}
+
+Verdict JudgeFirst(const HttpRequest& request, const HandshakeRules& rules,
+                   bool is_websocket) {
+  if (request.method != "GET") return Refuse(request, kBadHandshakeMethod);
+  if (is_websocket && !request.asks_websocket) {
+    return Refuse(request, kBadRequest);
+  }
+  const std::vector<std::string>& origins = rules.allowed_origins;
+  const absl::string_view origin = request.headers.Find("Origin");
+  if (!origins.empty() && !origin.empty() &&
+      std::find(origins.begin(), origins.end(), origin) == origins.end()) {
+    return Refuse(request, kForbidden);
+  }
+  if (rules.allow_request) {
+    const std::optional<std::string> message = rules.allow_request(request);
+    if (message.has_value()) {
+      return Refuse(request, kForbidden,
+                    message->empty() ? kForbidden.message : *message);
+    }
+  }
+  // Before anything is promised: the official server sends its 101 first.
+  if (QueryValue(request.query(), "EIO") != "4") {
+    return Refuse(request, kUnsupportedVersion);
+  }
+  if (!request.asks_websocket) return {.kind = Verdict::Kind::kOpenPolling};
+  return Upgrade(request, is_websocket ? Verdict::Kind::kOpenWebSocket
+                                       : Verdict::Kind::kMisfit);
+}
+
+}  // namespace
+
+std::string SessionIdOf(const HttpRequest& request) {
+  return QueryValue(request.query(), "sid").value_or("");
+}
+
+Verdict JudgeRequest(const HttpRequest& request, const HandshakeRules& rules,
+                     CarriedBy carried_by) {
+  const absl::string_view query = request.query();
+  const std::optional<std::string> transport = QueryValue(query, "transport");
+  const bool is_websocket = transport == "websocket";
+  if (!(is_websocket && rules.allows_websocket) &&
+      !(transport == "polling" && rules.allows_polling)) {
+    return Refuse(request, kTransportUnknown);
+  }
+  if (!IsHeaderValue(request.headers.Find("Origin"))) {
+    return Refuse(request, kBadRequest);
+  }
+  if (SessionIdOf(request).empty()) {
+    return JudgeFirst(request, rules, is_websocket);
+  }
+  if (carried_by == CarriedBy::kNoSuchSession) {
+    return Refuse(request, kSessionIdUnknown);
+  }
+  // A plain request for a WebSocket's session has no answer of its own.
+  if (!request.asks_websocket &&
+      (is_websocket || carried_by == CarriedBy::kWebSocket)) {
+    return Refuse(request, kBadRequest);
+  }
+  if (QueryValue(query, "EIO") != "4") return Refuse(request, kBadRequest);
+  if (request.asks_websocket) {
+    return Upgrade(request, is_websocket && carried_by == CarriedBy::kPolling
+                                ? Verdict::Kind::kUpgrade
+                                : Verdict::Kind::kMisfit);
+  }
+  if (request.method == "GET") return {.kind = Verdict::Kind::kPoll};
+  if (request.method == "POST") return {.kind = Verdict::Kind::kPost};
+  return {.kind = Verdict::Kind::kBadMethod};
 }
 
 }  // namespace roomlog

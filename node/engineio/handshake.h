@@ -1,8 +1,10 @@
-// Whether a request may begin an Engine.IO session, and what it gets if not.
+// What a request to the Engine.IO path asks for, and what it gets if it may
+// not.
 #ifndef ROOMLOG_NODE_ENGINEIO_HANDSHAKE_H_
 #define ROOMLOG_NODE_ENGINEIO_HANDSHAKE_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,16 +14,41 @@
 namespace roomlog {
 
 struct HandshakeRules {
+  bool allows_polling = true;
+  bool allows_websocket = true;
   // Origins that may connect, as "https://example.org". Empty: any. A request
   // without an origin does not come from a web page and is let in.
   std::vector<std::string> allowed_origins;
-  std::function<bool(absl::string_view id)> is_session;
+  // Whether this may become a session: nothing, or the message with which it is
+  // refused. Called on the loop of the connection, so on any loop's thread.
+  std::function<std::optional<std::string>(const HttpRequest&)> allow_request;
 };
 
-// Answers a request to the Engine.IO path: 101 if it may go on as a WebSocket,
-// else the error that the official server gives, found in the same order.
-HttpAnswer AnswerHandshake(const HttpRequest& request,
-                           const HandshakeRules& rules);
+// What carries the session of an id.
+enum class CarriedBy { kNoSuchSession, kPolling, kWebSocket };
+
+struct Verdict {
+  enum class Kind {
+    kRefused,
+    kOpenPolling,
+    kOpenWebSocket,
+    kPoll,
+    kPost,
+    kUpgrade,    // A WebSocket for a session that there is.
+    kMisfit,     // A WebSocket that is closed as soon as it is open.
+    kBadMethod,  // Of a session's request.
+  };
+  Kind kind = Kind::kRefused;
+  // The refusal, or the 101 of a WebSocket.
+  HttpAnswer answer;
+};
+
+// The session that a request names. Empty: none.
+std::string SessionIdOf(const HttpRequest& request);
+
+// Checks in the official server's order, and refuses in its words.
+Verdict JudgeRequest(const HttpRequest& request, const HandshakeRules& rules,
+                     CarriedBy carried_by);
 
 }  // namespace roomlog
 

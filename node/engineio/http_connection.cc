@@ -1,184 +1,314 @@
 #include "node/engineio/http_connection.h"
 
-#include <boost/beast/core/buffers_to_string.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/file_body.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
-#include <boost/beast/websocket/rfc6455.hpp>
+#include <algorithm>
 #include <chrono>
-#include <utility>
 
 #include "base/limits.h"
+#include "node/engineio/engine_limits.h"
 
 namespace roomlog {
 namespace {
 
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
 using boost::system::error_code;
 
-constexpr unsigned kHttpVersion = 11;
-
-absl::string_view View(beast::string_view text) {
-  return absl::string_view(text.data(), text.size());
-}
-
-beast::string_view BeastView(absl::string_view text) {
-  return beast::string_view(text.data(), text.size());
-}
-
-HttpRequest RequestOf(const http::request<http::empty_body>& message) {
-  const auto header = [&](http::field field) { return View(message[field]); };
-  HttpRequest request;
-  request.method = View(message.method_string());
-  request.target = View(message.target());
-  request.asks_websocket = beast::websocket::is_upgrade(message);
-  request.origin = header(http::field::origin);
-  request.if_none_match = header(http::field::if_none_match);
-  request.websocket_key = header(http::field::sec_websocket_key);
-  request.websocket_version = header(http::field::sec_websocket_version);
-  return request;
-}
-
-std::chrono::nanoseconds Chrono(absl::Duration time) {
-  return absl::ToChronoNanoseconds(time);
-}
+// As much is read ahead of the request that is being answered, and no more.
+constexpr size_t kReadAheadBytesMax = kHttpHeaderBytesMax;
 
 }  // namespace
 
-HttpConnection::HttpConnection(TcpSocket socket, HttpHandler& handler,
+HttpConnection::HttpConnection(std::shared_ptr<EngineLoop> loop,
+                               ClientSocket socket, HttpHandler& handler,
                                absl::Duration header_time)
-    : stream_(std::move(socket)),
+    : loop_(std::move(loop)),
+      socket_(std::move(socket)),
       handler_(&handler),
       header_time_(header_time),
-      // The head, and what a read may take beyond it.
-      buffer_(2 * kHttpHeaderBytesMax) {}
+      timer_(loop_->io()),
+      reader_(std::make_unique<HttpReader>()) {}
+
+HttpConnection::HttpConnection(std::shared_ptr<EngineLoop> loop,
+                               HandedOver from, HttpHandler& handler,
+                               absl::Duration header_time)
+    : loop_(std::move(loop)),
+      socket_(loop_->io(), std::move(from.socket)),
+      handler_(&handler),
+      header_time_(header_time),
+      timer_(loop_->io()),
+      reader_(std::move(from.reader)),
+      input_(std::move(from.input)) {}
 
 HttpConnection::~HttpConnection() {
   if (handler_ != nullptr) handler_->OnHttpGone(*this);
 }
 
-void HttpConnection::Start() { ReadRequest(header_time_); }
+void HttpConnection::Start() {
+  Expect(header_time_);
+  WaitForInput();
+}
+
+void HttpConnection::Resume() {
+  OnHead();
+  if (state_ != State::kOver) WaitForInput();
+}
 
 void HttpConnection::Abandon() {
   handler_ = nullptr;
-  stream_.close();
+  owner_ = nullptr;
+  Finish();
 }
 
-void HttpConnection::ReadRequest(absl::Duration time) {
-  parser_.emplace();
-  parser_->header_limit(kHttpHeaderBytesMax);
-  stream_.expires_after(Chrono(time));
-  http::async_read_header(
-      stream_, buffer_, *parser_,
-      [self = shared_from_this()](error_code error, size_t) {
-        if (self->handler_ == nullptr) return;
-        if (!error) return self->OnRequest();
-        HttpAnswer answer;
-        if (error == http::error::header_limit ||
-            error == http::error::buffer_overflow) {
-          answer = TextAnswer(431, "the request's head is too large");
-        } else if (error.category() ==
-                       http::make_error_code(http::error::bad_method)
-                           .category() &&
-                   error != http::error::end_of_stream &&
-                   error != http::error::partial_message) {
-          answer = TextAnswer(400, "not HTTP");
-        } else {
-          return;  // Closed, cut off or too slow: nobody listens.
-        }
-        answer.closes = true;
-        self->Write(std::move(answer));
-      });
+HttpConnection::Detached HttpConnection::Detach() {
+  Detached detached = {std::move(socket_), std::move(input_)};
+  state_ = State::kOver;
+  timer_.cancel();
+  return detached;
 }
 
-void HttpConnection::OnRequest() {
-  HttpAnswer answer = handler_->Answer(RequestOf(parser_->get()));
-  // A body would be taken for the next request.
-  if (!parser_->is_done()) answer.closes = true;
-  Write(std::move(answer));
+HttpConnection::HandedOver HttpConnection::HandOver() {
+  HandedOver from = {socket_.Release(), std::move(reader_), std::move(input_)};
+  state_ = State::kOver;
+  timer_.cancel();
+  return from;
 }
 
-void HttpConnection::Write(HttpAnswer answer) {
-  const auto& request = parser_->get();
-  const bool is_head = request.method() == http::verb::head;
-  http::response_header<> head;
-  head.version(kHttpVersion);
-  head.result(static_cast<unsigned>(answer.status));
-  head.set("X-Content-Type-Options", "nosniff");
-  for (const auto& [name, value] : answer.headers) {
-    head.set(BeastView(name), BeastView(value));
+// ---- Deadlines ----
+
+void HttpConnection::Expect(absl::Duration time) {
+  deadline_ = time == absl::InfiniteDuration() ? time : loop_->Now() + time;
+  ArmTimer();
+}
+
+void HttpConnection::ArmTimer() {
+  // A timer that is too early looks again when it rings.
+  if (deadline_ >= timer_at_) return;
+  timer_at_ = deadline_;
+  timer_.expires_at(std::chrono::steady_clock::time_point(
+      absl::ToChronoNanoseconds(deadline_)));
+  timer_.async_wait([weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (error || self == nullptr || self->state_ == State::kOver) return;
+    self->timer_at_ = absl::InfiniteDuration();
+    if (self->loop_->Now() < self->deadline_) return self->ArmTimer();
+    self->OnClientGone();
+  });
+}
+
+// ---- Reading ----
+
+void HttpConnection::WaitForInput() {
+  if (waits_for_input_ || state_ == State::kOver) return;
+  waits_for_input_ = true;
+  socket_.WaitReadable([self = shared_from_this()](error_code error) {
+    if (self->state_ == State::kOver) return;
+    self->waits_for_input_ = false;
+    if (error) return self->OnClientGone();
+    self->OnReadable();
+  });
+}
+
+void HttpConnection::OnReadable() {
+  const absl::Span<char> buffer = loop_->read_buffer();
+  const ClientSocket::Outcome outcome = socket_.Read(buffer);
+  switch (outcome.kind) {
+    case ClientSocket::Outcome::Kind::kAgain:
+      return WaitForInput();
+    case ClientSocket::Outcome::Kind::kEnd:
+      if (state_ != State::kWriting) return OnClientGone();
+      keeps_alive_ = false;  // It has said all, and still listens.
+      return;
+    case ClientSocket::Outcome::Kind::kFailed:
+      return OnClientGone();
+    case ClientSocket::Outcome::Kind::kSome:
+      break;
   }
-  if (!answer.content_type.empty()) {
-    head.set(http::field::content_type, BeastView(answer.content_type));
+  if (state_ == State::kLingering) return WaitForInput();
+  input_.append(buffer.data(), outcome.bytes);
+  Consume();
+  // While an exchange is open this is how we learn that the client has left.
+  if (input_.size() < kReadAheadBytesMax || state_ == State::kReading) {
+    WaitForInput();
   }
-  const bool keeps_alive = !answer.closes && request.keep_alive();
-  error_code error;
-  if (answer.status == 101 || answer.status == 304) {
-    http::response<http::empty_body> message(std::move(head));
-    if (answer.status == 304) message.keep_alive(keeps_alive);
-    return WriteMessage(std::move(message));
+}
+
+void HttpConnection::Consume() {
+  if (state_ != State::kReading) return;
+  absl::string_view rest = input_;
+  const HttpReader::Event event = reader_->Read(&rest);
+  input_.erase(0, input_.size() - rest.size());
+  switch (event) {
+    case HttpReader::Event::kNothing:
+      return;
+    case HttpReader::Event::kHead:
+      return OnHead();
+    case HttpReader::Event::kBody:
+      state_ = State::kExchange;
+      Expect(absl::InfiniteDuration());
+      if (owner_ != nullptr) owner_->OnBody(*this, reader_->body());
+      return;
+    case HttpReader::Event::kTooLarge:
+      if (reads_body_ && owner_ != nullptr) {
+        state_ = State::kExchange;
+        return owner_->OnBodyTooLarge(*this);
+      }
+      return Refuse(431, "the request's head is too large");
+    case HttpReader::Event::kMalformed:
+      if (reads_body_) return OnClientGone();
+      return Refuse(400, "not HTTP");
   }
-  if (is_head) {
-    http::response<http::empty_body> message(std::move(head));
-    message.content_length(answer.file.is_open() ? answer.file.size(error)
-                                                 : answer.body.size());
-    message.keep_alive(keeps_alive);
-    return WriteMessage(std::move(message));
+}
+
+void HttpConnection::ConsumeSoon() {
+  if (input_.empty()) return;
+  boost::asio::post(loop_->io(), [self = shared_from_this()] {
+    if (self->state_ != State::kReading) return;
+    self->Consume();
+    if (self->state_ != State::kOver) self->WaitForInput();
+  });
+}
+
+void HttpConnection::OnHead() {
+  state_ = State::kExchange;
+  Expect(absl::InfiniteDuration());
+  request_ = reader_->request();
+  if (remote_address_.empty()) remote_address_ = socket_.RemoteAddress();
+  request_.remote_address = remote_address_;
+  request_.is_secure = socket_.is_secure();
+  if (handler_ != nullptr) handler_->OnRequest(shared_from_this());
+}
+
+void HttpConnection::ReadBody(size_t bytes_max) {
+  reads_body_ = true;
+  if (reader_->AllowBody(bytes_max) == HttpReader::Event::kTooLarge) {
+    return owner_->OnBodyTooLarge(*this);
   }
+  state_ = State::kReading;
+  Expect(kHttpBodyTime);
+  if (reader_->expects_continue() && input_.empty()) {
+    // So short that the system takes it; who does not get it sends anyhow.
+    const absl::string_view line = "HTTP/1.1 100 Continue\r\n\r\n";
+    socket_.Write(absl::MakeConstSpan(&line, 1));
+  }
+  if (reader_->is_done()) {
+    // There is none: told later all the same, as any other.
+    boost::asio::post(loop_->io(),
+                      [self = shared_from_this()] { self->Consume(); });
+  } else {
+    ConsumeSoon();
+  }
+}
+
+// ---- Answering ----
+
+void HttpConnection::Refuse(int status, absl::string_view text) {
+  HttpAnswer answer = TextAnswer(status, text);
+  answer.closes = true;
+  state_ = State::kExchange;
+  Answer(std::move(answer));
+}
+
+void HttpConnection::Answer(HttpAnswer answer) {
+  if (state_ == State::kOver) return;
+  owner_ = nullptr;
+  // A body that was not read would be taken for the next request.
+  keeps_alive_ = !answer.closes && reader_->is_done() && reader_->keeps_alive();
+  const bool is_head = request_.method == "HEAD";
+  const bool has_body = !is_head && answer.status != 304;
+  uint64_t body_bytes = answer.body.size();
   if (answer.file.is_open()) {
-    http::response<http::file_body> message(std::move(head));
-    message.body().reset(std::move(answer.file), error);
-    if (error) return;  // It cannot even tell its size.
-    message.prepare_payload();
-    message.keep_alive(keeps_alive);
-    return WriteMessage(std::move(message));
+    error_code error;
+    body_bytes = answer.file.size(error);
+    if (error) return Finish();  // It cannot even tell its size.
+    if (has_body) file_ = std::move(answer.file);
   }
-  http::response<http::string_body> message(std::move(head),
-                                            std::move(answer.body));
-  message.prepare_payload();
-  message.keep_alive(keeps_alive);
-  WriteMessage(std::move(message));
+  output_ = EncodeAnswerHead(answer, body_bytes, keeps_alive_);
+  if (has_body) output_ += answer.body;
+  written_ = 0;
+  state_ = State::kWriting;
+  Expect(kHttpAnswerTime);
+  Write();
 }
 
-template <typename Body>
-void HttpConnection::WriteMessage(http::response<Body> message) {
-  auto kept = std::make_unique<http::response<Body>>(std::move(message));
-  http::response<Body>& borrowed = *kept;
-  stream_.expires_after(Chrono(kHttpAnswerTime));
-  http::async_write(
-      stream_, borrowed,
-      [self = shared_from_this(), kept = std::move(kept)](error_code error,
-                                                          size_t) {
-        if (self->handler_ == nullptr) return;
-        if (!error && kept->result() == http::status::switching_protocols) {
-          self->handler_->OnUpgraded(
-              self->stream_.release_socket(),
-              beast::buffers_to_string(self->buffer_.data()));
-          return;
-        }
-        self->OnWritten(error, kept->keep_alive());
-      });
+void HttpConnection::Write() {
+  while (true) {
+    const absl::string_view rest = absl::string_view(output_).substr(written_);
+    if (rest.empty() && !socket_.has_unsent()) {
+      if (file_.is_open() && FillFromFile()) continue;
+      if (state_ == State::kOver) return;
+      return OnWritten();
+    }
+    const ClientSocket::Outcome outcome =
+        socket_.Write(absl::MakeConstSpan(&rest, rest.empty() ? 0 : 1));
+    if (outcome.kind == ClientSocket::Outcome::Kind::kSome) {
+      written_ += outcome.bytes;
+      continue;
+    }
+    if (outcome.kind != ClientSocket::Outcome::Kind::kAgain) {
+      return OnClientGone();
+    }
+    break;
+  }
+  if (waits_for_output_) return;
+  waits_for_output_ = true;
+  socket_.WaitWritable([self = shared_from_this()](error_code error) {
+    if (self->state_ == State::kOver) return;
+    self->waits_for_output_ = false;
+    if (error) return self->OnClientGone();
+    if (self->state_ == State::kWriting) self->Write();
+  });
 }
 
-void HttpConnection::OnWritten(error_code error, bool keeps_alive) {
-  if (error) return;
-  if (keeps_alive) return ReadRequest(kHttpIdleTime);
-  stream_.socket().shutdown(TcpSocket::shutdown_send, error);
-  if (error) return;
-  stream_.expires_after(Chrono(kWebSocketCloseTime));
-  Linger();
+bool HttpConnection::FillFromFile() {
+  output_.resize(kReadBufferBytes);
+  written_ = 0;
+  error_code error;
+  const size_t bytes = file_.read(output_.data(), output_.size(), error);
+  output_.resize(error ? 0 : bytes);
+  if (bytes > 0 && !error) return true;
+  file_.close(error);
+  return false;
 }
 
+void HttpConnection::OnWritten() {
+  std::string().swap(output_);
+  written_ = 0;
+  if (!keeps_alive_) return Linger();
+  reads_body_ = false;
+  request_ = HttpRequest();
+  reader_->NextRequest();
+  state_ = State::kReading;
+  Expect(kHttpIdleTime);
+  if (input_.empty()) {
+    // Where memory matters is where many wait.
+    std::string().swap(input_);
+    return WaitForInput();
+  }
+  ConsumeSoon();
+}
+
+// Closes our side, and waits a while for the client to close theirs: closing at
+// once on bytes not read would take the answer away from the client.
 void HttpConnection::Linger() {
-  buffer_.clear();
-  stream_.async_read_some(
-      buffer_.prepare(kHttpHeaderBytesMax),
-      [self = shared_from_this()](error_code error, size_t) {
-        if (!error && self->handler_ != nullptr) self->Linger();
-      });
+  state_ = State::kLingering;
+  std::string().swap(input_);
+  socket_.ShutdownSend();
+  Expect(kWebSocketCloseTime);
+  WaitForInput();
+}
+
+// ---- The end ----
+
+void HttpConnection::OnClientGone() {
+  ExchangeOwner* const owner = std::exchange(owner_, nullptr);
+  const auto self = shared_from_this();
+  Finish();
+  if (owner != nullptr) owner->OnAborted(*this);
+}
+
+void HttpConnection::Finish() {
+  if (state_ == State::kOver) return;
+  state_ = State::kOver;
+  socket_.Close();
+  timer_.cancel();
 }
 
 }  // namespace roomlog

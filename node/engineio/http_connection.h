@@ -2,17 +2,17 @@
 #ifndef ROOMLOG_NODE_ENGINEIO_HTTP_CONNECTION_H_
 #define ROOMLOG_NODE_ENGINEIO_HTTP_CONNECTION_H_
 
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <boost/beast/core/file.hpp>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/time/time.h"
+#include "node/engineio/client_socket.h"
 #include "node/engineio/engine_loop.h"
+#include "node/engineio/http_exchange.h"
 #include "node/engineio/http_message.h"
+#include "node/engineio/http_reader.h"
 
 namespace roomlog {
 
@@ -23,51 +23,104 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
 
-  virtual HttpAnswer Answer(const HttpRequest& request) = 0;
-  // An answer of 101 was sent; from here on the connection is the handler's.
-  // `early` are bytes that came behind the request.
-  virtual void OnUpgraded(TcpSocket socket, std::string early) = 0;
+  // A request's head came. It must be answered, kept with an owner until it is,
+  // or the connection taken from HTTP by Detach() or HandOver().
+  virtual void OnRequest(std::shared_ptr<HttpConnection> connection) = 0;
   // The last word about a connection.
   virtual void OnHttpGone(HttpConnection& connection) = 0;
 };
 
-// Lives as long as an operation is under way. Every request has a deadline, and
-// a bound on its head; a request's body is never read, so its answer is the
-// last.
-class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+// Every wait has a deadline but that of a kept exchange, which is its owner's;
+// heads and bodies have bounds. A body that nobody asked for is not read, so
+// the answer is the last one.
+class HttpConnection final
+    : public HttpExchange,
+      public std::enable_shared_from_this<HttpConnection> {
  public:
+  // What moves to another loop with a request.
+  struct HandedOver {
+    ClientSocket::Released socket;
+    std::unique_ptr<HttpReader> reader;
+    std::string input;
+  };
+  // What is left when the connection stops speaking HTTP.
+  struct Detached {
+    ClientSocket socket;
+    std::string early;  // Bytes that came behind the request.
+  };
+
   // Borrows `handler` until Abandon(), or OnHttpGone(). The head of the first
   // request must come within `header_time`.
-  HttpConnection(TcpSocket socket, HttpHandler& handler,
-                 absl::Duration header_time);
-  ~HttpConnection();
+  HttpConnection(std::shared_ptr<EngineLoop> loop, ClientSocket socket,
+                 HttpHandler& handler, absl::Duration header_time);
+  // Goes on with the request that another loop handed over; see Resume().
+  HttpConnection(std::shared_ptr<EngineLoop> loop, HandedOver from,
+                 HttpHandler& handler, absl::Duration header_time);
+  ~HttpConnection() override;
 
   void Start();
+  // Tells the handler of the request that was handed over.
+  void Resume();
 
   // Cuts the connection. Nobody is told any more.
   void Abandon();
 
+  Detached Detach();
+  HandedOver HandOver();
+
+  // HttpExchange
+  const HttpRequest& request() const override { return request_; }
+  void SetOwner(ExchangeOwner* owner) override { owner_ = owner; }
+  void ReadBody(size_t bytes_max) override;
+  void Answer(HttpAnswer answer) override;
+
  private:
-  using Stream = boost::beast::basic_stream<boost::asio::ip::tcp, LoopExecutor>;
+  enum class State {
+    kReading,   // A head, or the body that was asked for.
+    kExchange,  // Somebody is to answer.
+    kWriting,
+    kLingering,  // Our side is closed; theirs is awaited.
+    kOver,
+  };
 
-  void ReadRequest(absl::Duration time);
-  void OnRequest();
-  void Write(HttpAnswer answer);
-  template <typename Body>
-  void WriteMessage(boost::beast::http::response<Body> message);
-  void OnWritten(boost::system::error_code error, bool keeps_alive);
-  // Closes our side, and waits a while for the client to close theirs: closing
-  // at once on bytes not read would take the answer away from the client.
+  void Expect(absl::Duration time);  // Moves the deadline.
+  void ArmTimer();
+  void WaitForInput();
+  void OnReadable();
+  // Takes what is in `input_` apart, as far as the state allows.
+  void Consume();
+  void ConsumeSoon();
+  void OnHead();
+  void Refuse(int status, absl::string_view text);
+  void Write();
+  bool FillFromFile();
+  void OnWritten();
   void Linger();
+  void OnClientGone();
+  void Finish();
 
-  Stream stream_;
+  const std::shared_ptr<EngineLoop> loop_;
+  ClientSocket socket_;
   HttpHandler* handler_;
   const absl::Duration header_time_;
-  boost::beast::flat_buffer buffer_;
-  // One for each request.
-  std::optional<
-      boost::beast::http::request_parser<boost::beast::http::empty_body>>
-      parser_;
+  LoopTimer timer_;
+  absl::Duration deadline_ = absl::InfiniteDuration();
+  absl::Duration timer_at_ = absl::InfiniteDuration();
+
+  State state_ = State::kReading;
+  std::unique_ptr<HttpReader> reader_;
+  std::string input_;
+  HttpRequest request_;
+  std::string remote_address_;
+  ExchangeOwner* owner_ = nullptr;
+  bool reads_body_ = false;
+  bool waits_for_input_ = false;
+  bool waits_for_output_ = false;
+
+  std::string output_;
+  size_t written_ = 0;  // Of `output_`.
+  boost::beast::file file_;
+  bool keeps_alive_ = false;
 };
 
 }  // namespace roomlog

@@ -1,13 +1,20 @@
 #include "node/engineio/http_listener.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/socket_base.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/limits.h"
+#include "node/engineio/engine_limits.h"
+#include "node/engineio/engine_loop.h"
 
 namespace roomlog {
 namespace {
@@ -54,6 +61,9 @@ class HttpListener::Acceptor
     if (!error) {
       acceptor_.set_option(asio::socket_base::reuse_address(true), error);
     }
+    // Those that are accepted inherit it.
+    if (!error) acceptor_.set_option(tcp::no_delay(true), error);
+    if (!error) acceptor_.non_blocking(true, error);
     if (!error) acceptor_.bind(*endpoint, error);
     if (!error) {
       acceptor_.listen(asio::socket_base::max_listen_connections, error);
@@ -63,6 +73,7 @@ class HttpListener::Acceptor
       return absl::UnavailableError(
           absl::StrCat("cannot listen on ", address, ": ", error.message()));
     }
+    is_version_6_ = endpoint->protocol() == tcp::v6();
     const uint16_t port = acceptor_.local_endpoint(error).port();
     Accept();
     return port;
@@ -77,16 +88,35 @@ class HttpListener::Acceptor
 
  private:
   void Accept() {
-    acceptor_.async_accept(
-        [self = shared_from_this()](error_code error, TcpSocket socket) {
-          if (self->on_connection_ == nullptr) return;
-          // Most likely a shortage of descriptors or memory, which would be
-          // there again at once.
-          if (error) return self->Pause();
-          socket.set_option(tcp::no_delay(true), error);
-          self->on_connection_(std::move(socket));
-          self->Accept();
-        });
+    acceptor_.async_wait(asio::socket_base::wait_read,
+                         [self = shared_from_this()](error_code error) {
+                           if (self->on_connection_ == nullptr) return;
+                           if (error) return self->Pause();
+                           self->AcceptWaiting();
+                         });
+  }
+
+  // Takes who is waiting now, up to a bound: one wait for many in a burst.
+  // Not by Asio, which would tie each socket to this loop first.
+  void AcceptWaiting() {
+    for (int i = 0; i < kAcceptsPerTurnMax; ++i) {
+      const int descriptor = accept4(acceptor_.native_handle(), nullptr,
+                                     nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (descriptor >= 0) {
+        ClientSocket::Released socket;
+        socket.descriptor = descriptor;
+        socket.is_version_6 = is_version_6_;
+        on_connection_(std::move(socket));
+        if (on_connection_ == nullptr) return;
+        continue;
+      }
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      // Most likely a shortage of descriptors or memory, which would be there
+      // again at once.
+      return Pause();
+    }
+    Accept();
   }
 
   void Pause() {
@@ -98,14 +128,12 @@ class HttpListener::Acceptor
 
   asio::basic_socket_acceptor<tcp, LoopExecutor> acceptor_;
   LoopTimer pause_;
+  bool is_version_6_ = false;
   OnConnection on_connection_;  // Empty: closed.
 };
 
-HttpListener::HttpListener(std::shared_ptr<EngineLoop> loop,
-                           OnConnection on_connection)
-    : loop_(std::move(loop)),
-      acceptor_(
-          std::make_shared<Acceptor>(loop_->io(), std::move(on_connection))) {}
+HttpListener::HttpListener(asio::io_context& io, OnConnection on_connection)
+    : acceptor_(std::make_shared<Acceptor>(io, std::move(on_connection))) {}
 
 HttpListener::~HttpListener() { Close(); }
 

@@ -2,14 +2,14 @@
 #ifndef ROOMLOG_NODE_ENGINEIO_HTTP_LISTENER_H_
 #define ROOMLOG_NODE_ENGINEIO_HTTP_LISTENER_H_
 
-#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "node/engineio/engine_loop.h"
+#include "node/engineio/client_socket.h"
 
 namespace roomlog {
 
@@ -18,10 +18,10 @@ namespace roomlog {
 // comes meanwhile.
 class HttpListener {
  public:
-  using OnConnection = std::function<void(TcpSocket)>;
+  using OnConnection = std::function<void(ClientSocket::Released)>;
 
   // `on_connection` is called on the loop's thread, not after Close().
-  HttpListener(std::shared_ptr<EngineLoop> loop, OnConnection on_connection);
+  HttpListener(boost::asio::io_context& io, OnConnection on_connection);
   ~HttpListener();
 
   // Takes "127.0.0.1:8080", "[::1]:8080", or port 0 for any free one. Returns
@@ -33,7 +33,6 @@ class HttpListener {
  private:
   class Acceptor;
 
-  const std::shared_ptr<EngineLoop> loop_;
   const std::shared_ptr<Acceptor> acceptor_;  // Shared with its handlers.
 };
 

@@ -8,19 +8,18 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "node/engineio/handshake_info.h"
 
 namespace roomlog {
 
-// The views last as long as the call that hands them over. A header that did
-// not come is empty.
+// The views last until the request is answered.
 struct HttpRequest {
   absl::string_view method;
   absl::string_view target;     // Path and query, as sent.
   bool asks_websocket = false;  // To upgrade, by GET, HTTP/1.1 or later.
-  absl::string_view origin;
-  absl::string_view if_none_match;
-  absl::string_view websocket_key;
-  absl::string_view websocket_version;
+  HeaderList headers;
+  absl::string_view remote_address;  // Without the port.
+  bool is_secure = false;            // It came over our own TLS.
 
   absl::string_view path() const { return target.substr(0, target.find('?')); }
   absl::string_view query() const {
@@ -30,16 +29,23 @@ struct HttpRequest {
   bool is_read() const { return method == "GET" || method == "HEAD"; }
 };
 
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
 struct HttpAnswer {
-  int status = 200;  // 101 hands the connection on.
+  int status = 200;
   std::string content_type;
   std::string body;
   boost::beast::file file;  // Instead of `body`, if it is open.
-  std::vector<std::pair<std::string, std::string>> headers;
+  HttpHeaders headers;
   bool closes = false;  // Nothing more is read from this client.
 };
 
 HttpAnswer TextAnswer(int status, absl::string_view text);
+
+// The answer as it goes over the wire, up to the empty line; a body of
+// `body_bytes` follows. No length is said for 1xx, 204 and 304.
+std::string EncodeAnswerHead(const HttpAnswer& answer, uint64_t body_bytes,
+                             bool keeps_alive);
 
 }  // namespace roomlog
 

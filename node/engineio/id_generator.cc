@@ -17,11 +17,22 @@ std::string IdGenerator::Next() {
     std::perror("getentropy");
     std::abort();  // An id that can be guessed would be worse.
   }
-  const uint32_t number = counter_++;
-  bytes[12] = static_cast<char>(number >> 16);
+  const uint16_t number = counter_++;
+  bytes[12] = static_cast<char>(loop_index_);
   bytes[13] = static_cast<char>(number >> 8);
   bytes[14] = static_cast<char>(number);
   return absl::WebSafeBase64Escape(absl::string_view(bytes, sizeof(bytes)));
+}
+
+std::optional<uint8_t> IdGenerator::LoopOf(absl::string_view id) {
+  constexpr size_t kCharacters = 20;
+  std::string bytes;
+  if (id.size() != kCharacters ||
+      !absl::WebSafeBase64Unescape(id.substr(16), &bytes) ||
+      bytes.size() != 3) {
+    return std::nullopt;
+  }
+  return static_cast<uint8_t>(bytes[0]);
 }
 
 }  // namespace roomlog

@@ -22,5 +22,18 @@ TEST(IdGeneratorTest, MakesIdsAsSocketIoDoes) {
   }
 }
 
+TEST(IdGeneratorTest, NamesTheLoop) {
+  for (int index : {0, 1, 7, 255}) {
+    IdGenerator ids(static_cast<uint8_t>(index));
+    for (int i = 0; i < 300; ++i) {
+      EXPECT_EQ(IdGenerator::LoopOf(ids.Next()), index);
+    }
+  }
+  for (absl::string_view id :
+       {"", "short", "0123456789abcdef01 3", "0123456789abcdef012345"}) {
+    EXPECT_EQ(IdGenerator::LoopOf(id), std::nullopt) << id;
+  }
+}
+
 }  // namespace
 }  // namespace roomlog

@@ -14,11 +14,18 @@ SharedFramePtr MakeEngineFrame(char type, absl::string_view data) {
   AppendFrameHead(WebSocketOpcode::kText, payload_bytes, &wire);
   wire.push_back(type);
   wire.append(data.data(), data.size());
-  return std::make_shared<const SharedFrame>(std::move(wire), payload_bytes);
+  return std::make_shared<const SharedFrame>(std::move(wire), payload_bytes,
+                                             SharedFrame::Kind::kText);
 }
 
 SharedFramePtr MakeFrame(absl::string_view packet) {
   return MakeEngineFrame('4', packet);
+}
+
+SharedFramePtr MakeBinaryFrame(absl::string_view data) {
+  return std::make_shared<const SharedFrame>(
+      EncodeFrame(WebSocketOpcode::kBinary, data), data.size(),
+      SharedFrame::Kind::kBinary);
 }
 
 }  // namespace roomlog

@@ -123,7 +123,7 @@ HttpAnswer StaticFiles::Answer(const HttpRequest& request) const {
   }
   const std::string tag = EntityTag(facts);
   answer.headers = {{"ETag", tag}, {"Cache-Control", "no-cache"}};
-  if (Matches(request.if_none_match, tag)) {
+  if (Matches(request.headers.Find("If-None-Match"), tag)) {
     answer.status = 304;
     boost::system::error_code ignored;
     answer.file.close(ignored);

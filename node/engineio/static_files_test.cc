@@ -49,7 +49,9 @@ class StaticFilesTest : public ::testing::Test {
     HttpRequest request;
     request.method = "GET";
     request.target = target;
-    request.if_none_match = if_none_match;
+    if (!if_none_match.empty()) {
+      request.headers.Add("If-None-Match", if_none_match);
+    }
     return StaticFiles::Open(top_ / "root")->Answer(request);
   }
 

@@ -123,7 +123,12 @@ bool WebSocketReader::ReadHead(absl::Span<char>* input) {
 absl::string_view WebSocketReader::CheckHead() {
   const auto first = static_cast<uint8_t>(head_[0]);
   const auto second = static_cast<uint8_t>(head_[1]);
-  if ((first & 0x70) != 0) return "a reserved bit is set";
+  constexpr uint8_t kReserved = 0x70;
+  constexpr uint8_t kPacked = 0x40;
+  const bool is_packed = inflater_ != nullptr && (first & kPacked) != 0;
+  if ((first & kReserved & (is_packed ? ~kPacked : 0xff)) != 0) {
+    return "a reserved bit is set";
+  }
   if ((second & 0x80) == 0) return "a client must mask";
   is_final_ = (first & 0x80) != 0;
   opcode_ = static_cast<WebSocketOpcode>(first & 0x0f);
@@ -141,10 +146,15 @@ absl::string_view WebSocketReader::CheckHead() {
   }
   std::memcpy(mask_, head_ + mask_at, sizeof(mask_));
 
+  if (is_packed && opcode_ != WebSocketOpcode::kText &&
+      opcode_ != WebSocketOpcode::kBinary) {
+    return "only a message is compressed, and says so first";
+  }
   switch (opcode_) {
     case WebSocketOpcode::kText:
     case WebSocketOpcode::kBinary:
       if (in_message_) return "a message begins within a message";
+      message_is_packed_ = is_packed;
       return "";
     case WebSocketOpcode::kContinuation:
       if (!in_message_) return "nothing to continue";
@@ -192,6 +202,16 @@ WebSocketReader::Result WebSocketReader::EndFrame(absl::string_view payload) {
 
 WebSocketReader::Result WebSocketReader::EndMessage(absl::string_view payload) {
   message_is_done_ = true;
+  if (message_is_packed_) {
+    switch (inflater_->Inflate(payload, message_bytes_max_)) {
+      case MessageInflater::Result::kTooLarge:
+        return Fail(WebSocketCloseCode::kTooLarge, "the message is too large");
+      case MessageInflater::Result::kMalformed:
+        return Fail(WebSocketCloseCode::kNotUtf8, "no compressed message");
+      case MessageInflater::Result::kDone:
+        payload = inflater_->message();
+    }
+  }
   if (message_opcode_ == WebSocketOpcode::kBinary) {
     return {.kind = Kind::kBinary, .payload = payload};
   }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "node/engineio/message_deflate.h"
 
 namespace roomlog {
 
@@ -63,9 +64,11 @@ class WebSocketReader {
     absl::string_view error = "";
   };
 
-  // A message may have up to `message_bytes_max` bytes.
-  explicit WebSocketReader(size_t message_bytes_max)
-      : message_bytes_max_(message_bytes_max) {}
+  // A message may have up to `message_bytes_max` bytes. Borrows `inflater` for
+  // compressed messages; without one there must be none.
+  explicit WebSocketReader(size_t message_bytes_max,
+                           MessageInflater* inflater = nullptr)
+      : message_bytes_max_(message_bytes_max), inflater_(inflater) {}
 
   // Takes bytes from the front of `input`, up to the end of one message or
   // control frame, and unmasks them in place. Call it until it says kNothing,
@@ -86,6 +89,7 @@ class WebSocketReader {
   bool is_control() const { return static_cast<uint8_t>(opcode_) >= 8; }
 
   const size_t message_bytes_max_;
+  MessageInflater* const inflater_;
 
   // The frame being read.
   char head_[14];
@@ -101,6 +105,7 @@ class WebSocketReader {
   bool in_message_ = false;  // Fragments came; the last one did not.
   WebSocketOpcode message_opcode_ = WebSocketOpcode::kContinuation;
   std::string message_;
+  bool message_is_packed_ = false;
   bool message_is_done_ = false;  // Its text was given out; forget it.
   std::string control_;           // A control frame that came in pieces.
 

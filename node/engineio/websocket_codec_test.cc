@@ -228,5 +228,53 @@ TEST(WebSocketReaderTest, SurvivesMutatedFrames) {
   }
 }
 
+TEST(WebSocketReaderTest, ReadsCompressedMessagesIfItMay) {
+  MessageInflater inflater;
+  MessageDeflater deflater;
+  const std::string text(5000, 'x');
+  const std::string packed = deflater.Deflate(text);
+  struct Case {
+    std::string bytes;
+    WebSocketReader::Kind kind;
+    WebSocketCloseCode code;
+  };
+  using Kind = WebSocketReader::Kind;
+  using Code = WebSocketCloseCode;
+  const std::vector<Case> cases = {
+      {ClientFrame(0xc1, packed), Kind::kText, Code::kNone},
+      {ClientFrame(0xc2, packed), Kind::kBinary, Code::kNone},
+      {ClientFrame(0x41, packed.substr(0, 5)) +
+           ClientFrame(0x80, packed.substr(5)),
+       Kind::kText, Code::kNone},
+      {ClientFrame(0xc1, deflater.Deflate(std::string(20000, 'x'))),
+       Kind::kError, Code::kTooLarge},
+      {ClientFrame(0xc1, "\xff\xff\xff"), Kind::kError, Code::kNotUtf8},
+      {ClientFrame(0xc1, deflater.Deflate("\xff")), Kind::kError,
+       Code::kNotUtf8},
+      {ClientFrame(0x01, "a") + ClientFrame(0xc0, "b"), Kind::kError,
+       Code::kProtocolError},
+      {ClientFrame(0xc9, ""), Kind::kError, Code::kProtocolError},
+      {ClientFrame(0xa1, ""), Kind::kError, Code::kProtocolError},
+  };
+  for (const Case& one : cases) {
+    WebSocketReader reader(10000, &inflater);
+    std::string bytes = one.bytes;
+    absl::Span<char> input = absl::MakeSpan(bytes);
+    WebSocketReader::Result result;
+    while (!input.empty() && result.kind != Kind::kError) {
+      result = reader.Read(&input);
+    }
+    EXPECT_EQ(result.kind, one.kind) << result.error;
+    EXPECT_EQ(result.close_code, one.code) << result.error;
+    if (one.kind != Kind::kError) {
+      EXPECT_EQ(result.payload, text);
+    }
+  }
+  WebSocketReader plain(10000);
+  std::string bytes = ClientFrame(0xc1, packed);
+  absl::Span<char> input = absl::MakeSpan(bytes);
+  EXPECT_EQ(plain.Read(&input).kind, Kind::kError);
+}
+
 }  // namespace
 }  // namespace roomlog

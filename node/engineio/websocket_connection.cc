@@ -1,16 +1,16 @@
 #include "node/engineio/websocket_connection.h"
 
+#include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
+#include <chrono>
 #include <utility>
 
 #include "base/limits.h"
+#include "node/engineio/polling_payload.h"
 
 namespace roomlog {
 namespace {
 
-namespace asio = boost::asio;
 using boost::system::error_code;
 
 // An idle connection keeps no more room than this for frames to come.
@@ -20,42 +20,43 @@ size_t CostOf(const SharedFrame& frame) {
   return frame.wire().size() + kQueuedFrameOverheadBytes;
 }
 
+SharedFramePtr MakeControlFrame(std::string wire, size_t payload_bytes) {
+  return std::make_shared<const SharedFrame>(std::move(wire), payload_bytes,
+                                             SharedFrame::Kind::kControl);
+}
+
 }  // namespace
 
-WebSocketConnection::WebSocketConnection(
-    std::shared_ptr<EngineLoop> loop, TcpSocket socket, std::string session_id,
-    const EngineTimes& times, size_t message_bytes_max, OnGone on_gone)
-    : loop_(std::move(loop)),
+WebSocketConnection::WebSocketConnection(std::shared_ptr<EngineLoop> loop,
+                                         ClientSocket socket,
+                                         const Options& options,
+                                         WebSocketOwner* owner, OnGone on_gone)
+    : sends_base64_(options.sends_base64),
+      is_deflated_(options.is_deflated),
+      loop_(std::move(loop)),
       socket_(std::move(socket)),
-      session_(std::move(session_id), times, message_bytes_max, *this,
-               loop_->Now()),
-      on_gone_(std::move(on_gone)),
-      reader_(message_bytes_max),
-      timer_(loop_->io()) {}
+      owner_(owner),
+      reader_(options.message_bytes_max,
+              options.is_deflated ? &loop_->deflater().inflater() : nullptr),
+      on_gone_(std::move(on_gone)) {}
 
-void WebSocketConnection::Start(const MakeHandler& make_handler,
-                                std::string early) {
-  handler_ = make_handler(session_);
-  session_.Open(*handler_);
-  WantTurn();
-  error_code error;
-  socket_.non_blocking(true, error);
-  if (error) return Finish("transport error");
+WebSocketConnection::~WebSocketConnection() {
+  if (on_gone_) on_gone_(*this);
+}
+
+void WebSocketConnection::SendHead(std::string head) {
+  Enqueue(MakeControlFrame(std::move(head), 0));
+}
+
+void WebSocketConnection::Start(std::string early) {
   TakeInput(absl::MakeSpan(early));
   WaitForInput();
 }
 
-void WebSocketConnection::Shutdown(absl::string_view reason) {
-  CloseWith(WebSocketCloseCode::kGoingAway);
-  session_.Close(reason);
-}
-
 void WebSocketConnection::Abandon() {
+  owner_ = nullptr;
   on_gone_ = nullptr;
-  is_over_ = true;
-  error_code ignored;
-  socket_.close(ignored);
-  timer_.cancel();
+  Finish("");
 }
 
 // ---- Reading ----
@@ -64,31 +65,33 @@ void WebSocketConnection::WaitForInput() {
   if (is_over_) return;
   // Waits without a buffer, and reads into the loop's: an idle connection has
   // none of its own.
-  socket_.async_wait(TcpSocket::wait_read,
-                     [self = shared_from_this()](error_code error) {
-                       if (self->is_over_) return;
-                       if (error) return self->Finish("transport error");
-                       self->OnReadable();
-                     });
+  socket_.WaitReadable([self = shared_from_this()](error_code error) {
+    if (self->is_over_) return;
+    if (error) return self->Finish("transport error");
+    self->OnReadable();
+  });
 }
 
 void WebSocketConnection::OnReadable() {
   const absl::Span<char> buffer = loop_->read_buffer();
-  error_code error;
-  const size_t bytes =
-      socket_.read_some(asio::buffer(buffer.data(), buffer.size()), error);
-  if (error == asio::error::would_block) return WaitForInput();
-  if (error == asio::error::eof) return Finish("transport close");
-  if (error) return Finish("transport error");
-  TakeInput(buffer.first(bytes));
-  WaitForInput();
+  const ClientSocket::Outcome outcome = socket_.Read(buffer);
+  switch (outcome.kind) {
+    case ClientSocket::Outcome::Kind::kAgain:
+      return WaitForInput();
+    case ClientSocket::Outcome::Kind::kEnd:
+      return Finish("transport close");
+    case ClientSocket::Outcome::Kind::kFailed:
+      return Finish("transport error");
+    case ClientSocket::Outcome::Kind::kSome:
+      TakeInput(buffer.first(outcome.bytes));
+      return WaitForInput();
+  }
 }
 
 void WebSocketConnection::TakeInput(absl::Span<char> input) {
   while (!input.empty() && !is_over_ && !peer_closed_ && !discards_input_) {
     TakeResult(reader_.Read(&input));
   }
-  ArmTimer();  // A pong may have brought the next ping nearer.
 }
 
 void WebSocketConnection::TakeResult(const WebSocketReader::Result& result) {
@@ -97,58 +100,82 @@ void WebSocketConnection::TakeResult(const WebSocketReader::Result& result) {
     case WebSocketReader::Kind::kPong:
       return;
     case WebSocketReader::Kind::kText:
-      session_.OnText(result.payload, loop_->Now());
+      if (owner_ != nullptr) owner_->OnWebSocketText(*this, result.payload);
       return;
     case WebSocketReader::Kind::kBinary:
-      session_.OnBinary(result.payload);
+      if (owner_ != nullptr) owner_->OnWebSocketBinary(*this, result.payload);
       return;
     case WebSocketReader::Kind::kPing:
-      if (!is_closing_) {
-        Send(std::make_shared<const SharedFrame>(
-            EncodeFrame(WebSocketOpcode::kPong, result.payload),
-            result.payload.size()));
-      }
+      // One that reads nothing gets no pong.
+      Send(MakeControlFrame(EncodeFrame(WebSocketOpcode::kPong, result.payload),
+                            result.payload.size()));
       return;
     case WebSocketReader::Kind::kClose:
       peer_closed_ = true;
-      CloseWith(result.close_code);
-      session_.OnTransportClosed("transport close");
+      Close(result.close_code);
+      TellClosed("transport close");
       WantTurn();  // Nothing may be queued; then it ends there.
       return;
     case WebSocketReader::Kind::kError:
       discards_input_ = true;
-      CloseWith(result.close_code);
-      session_.OnTransportClosed("transport error");
+      Close(result.close_code);
+      TellClosed("transport error");
       return;
   }
 }
 
 // ---- Writing ----
 
-void WebSocketConnection::Send(SharedFramePtr frame) {
-  if (is_over_ || is_closing_) return;
-  if (queued_bytes_ + CostOf(*frame) > kClientBufferBytesHardMax) {
-    // The client does not read. What it would get is of no use any more, but a
-    // frame that was begun must be ended before the close frame.
-    const size_t keep = queue_begin_ + (written_of_first_ > 0 ? 1 : 0);
-    for (size_t i = keep; i < queue_.size(); ++i) {
-      queued_bytes_ -= CostOf(*queue_[i]);
-    }
-    queue_.resize(keep);
-    session_.Close("forced server close");
-    return;
+bool WebSocketConnection::Send(SharedFramePtr frame) {
+  if (is_over_ || is_closing_) return true;
+  if (queued_bytes_ + CostOf(*frame) > kClientBufferBytesHardMax) return false;
+  if (sends_base64_ && frame->is_binary()) {
+    const std::string text = EncodeBinaryAsText(frame->payload());
+    frame = MakeEngineFrame(text[0], absl::string_view(text).substr(1));
   }
+  if (is_deflated_) frame = loop_->deflater().Deflate(std::move(frame));
   Enqueue(std::move(frame));
+  return true;
+}
+
+bool WebSocketConnection::SendAll(absl::Span<const SharedFramePtr> frames) {
+  if (is_over_ || is_closing_) return true;
+  if (is_deflated_) return false;  // Each for itself.
+  size_t cost = 0;
+  for (const SharedFramePtr& frame : frames) {
+    if (sends_base64_ && frame->is_binary()) return false;
+    cost += CostOf(*frame);
+  }
+  if (queued_bytes_ + cost > kClientBufferBytesHardMax) return false;
+  queued_bytes_ += cost;
+  if (queued_bytes_ > kClientBufferBytesMax / 2) was_beyond_half_ = true;
+  queue_.insert(queue_.end(), frames.begin(), frames.end());
+  FlushAtTurnEnd();
+  return true;
 }
 
 void WebSocketConnection::Enqueue(SharedFramePtr frame) {
   queued_bytes_ += CostOf(*frame);
   if (queued_bytes_ > kClientBufferBytesMax / 2) was_beyond_half_ = true;
   queue_.push_back(std::move(frame));
-  WantTurn();
+  FlushAtTurnEnd();
+}
+
+void WebSocketConnection::DropQueue() {
+  // A frame that was begun must be ended before the close frame.
+  const size_t keep = queue_begin_ + (written_of_first_ > 0 ? 1 : 0);
+  for (size_t i = keep; i < queue_.size(); ++i) {
+    queued_bytes_ -= CostOf(*queue_[i]);
+  }
+  queue_.resize(keep);
 }
 
 void WebSocketConnection::WantTurn() {
+  wants_turn_ = true;
+  FlushAtTurnEnd();
+}
+
+void WebSocketConnection::FlushAtTurnEnd() {
   if (in_turn_) return;
   in_turn_ = true;
   loop_->AtTurnEnd(shared_from_this());
@@ -156,46 +183,39 @@ void WebSocketConnection::WantTurn() {
 
 void WebSocketConnection::OnTurnEnd() {
   in_turn_ = false;
-  if (on_gone_ == nullptr) return;  // Gone, or abandoned.
-  session_.OnTurn();
-  if (is_over_) {
-    const OnGone on_gone = std::exchange(on_gone_, nullptr);
-    return on_gone(*this);
+  if (wants_turn_) {
+    wants_turn_ = false;
+    if (owner_ != nullptr) owner_->OnWebSocketTurn(*this);
   }
   Flush();
-  ArmTimer();
 }
 
 void WebSocketConnection::Flush() {
   if (is_over_ || waits_for_output_) return;
-  while (queue_begin_ < queue_.size()) {
-    std::array<asio::const_buffer, kFramesPerWriteMax> buffers;
-    size_t count = 0;
+  while (queue_begin_ < queue_.size() || socket_.has_unsent()) {
+    const size_t count =
+        std::min(queue_.size() - queue_begin_, kFramesPerWriteMax);
+    std::array<absl::string_view, kFramesPerWriteMax> pieces;
+    const absl::Span<const absl::string_view> to_write = loop_->joiner().Join(
+        absl::MakeConstSpan(queue_).subspan(queue_begin_, count),
+        written_of_first_, absl::MakeSpan(pieces));
     size_t bytes = 0;
-    for (size_t i = queue_begin_; i < queue_.size() && count < buffers.size();
-         ++i) {
-      absl::string_view wire = queue_[i]->wire();
-      if (count == 0) wire.remove_prefix(written_of_first_);
-      buffers[count++] = asio::const_buffer(wire.data(), wire.size());
-      bytes += wire.size();
-    }
-    error_code error;
-    const size_t written =
-        socket_.write_some(absl::MakeConstSpan(buffers.data(), count), error);
-    if (error && error != asio::error::would_block) {
+    for (const absl::string_view piece : to_write) bytes += piece.size();
+    const ClientSocket::Outcome outcome = socket_.Write(to_write);
+    if (outcome.kind == ClientSocket::Outcome::Kind::kSome) {
+      DropWritten(outcome.bytes);
+      if (outcome.bytes == bytes && !socket_.has_unsent()) continue;
+      if (socket_.is_secure() && !socket_.has_unsent()) continue;  // A record.
+    } else if (outcome.kind != ClientSocket::Outcome::Kind::kAgain) {
       return Finish("transport error");
     }
-    DropWritten(written);
-    if (written < bytes) {
-      waits_for_output_ = true;
-      socket_.async_wait(TcpSocket::wait_write,
-                         [self = shared_from_this()](error_code error) {
-                           if (self->is_over_) return;
-                           if (error) return self->Finish("transport error");
-                           self->OnWritable();
-                         });
-      break;
-    }
+    waits_for_output_ = true;
+    socket_.WaitWritable([self = shared_from_this()](error_code error) {
+      if (self->is_over_) return;
+      if (error) return self->Finish("transport error");
+      self->OnWritable();
+    });
+    break;
   }
   if (queue_begin_ == queue_.size()) {
     queue_.clear();
@@ -204,14 +224,16 @@ void WebSocketConnection::Flush() {
       std::vector<SharedFramePtr>().swap(queue_);
     }
     // Both have said goodbye: the server hangs up.
-    if (is_closing_ && peer_closed_) return Finish("transport close");
+    if (is_closing_ && peer_closed_ && !socket_.has_unsent()) {
+      return Finish("transport close");
+    }
   } else if (queue_begin_ > queue_.size() / 2) {
     queue_.erase(queue_.begin(), queue_.begin() + queue_begin_);
     queue_begin_ = 0;
   }
   if (was_beyond_half_ && queued_bytes_ <= kClientBufferBytesMax / 2) {
     was_beyond_half_ = false;
-    session_.OnDrained();
+    if (owner_ != nullptr) owner_->OnWebSocketDrained(*this);
   }
 }
 
@@ -238,51 +260,35 @@ void WebSocketConnection::OnWritable() {
 
 // ---- The end ----
 
-void WebSocketConnection::CloseWith(WebSocketCloseCode code) {
+void WebSocketConnection::Close(WebSocketCloseCode code) {
   if (is_over_ || is_closing_) return;
   is_closing_ = true;
-  close_deadline_ = loop_->Now() + kWebSocketCloseTime;
-  Enqueue(std::make_shared<const SharedFrame>(
-      EncodeCloseFrame(code), code == WebSocketCloseCode::kNone ? 0 : 2));
+  Enqueue(MakeControlFrame(EncodeCloseFrame(code),
+                           code == WebSocketCloseCode::kNone ? 0 : 2));
+  close_timer_ = std::make_unique<LoopTimer>(loop_->io());
+  close_timer_->expires_after(absl::ToChronoNanoseconds(kWebSocketCloseTime));
+  close_timer_->async_wait([weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (error || self == nullptr || self->is_over_) return;
+    self->Finish("transport close");
+  });
+}
+
+void WebSocketConnection::TellClosed(absl::string_view reason) {
+  if (owner_ == nullptr) return;
+  std::exchange(owner_, nullptr)->OnWebSocketClosed(*this, reason);
 }
 
 void WebSocketConnection::Finish(absl::string_view reason) {
   if (is_over_) return;
+  const auto self = shared_from_this();
   is_over_ = true;
-  session_.OnTransportClosed(reason);
-  error_code ignored;
-  socket_.shutdown(TcpSocket::shutdown_both, ignored);
-  socket_.close(ignored);
-  timer_.cancel();
+  socket_.Close();
+  if (close_timer_ != nullptr) close_timer_->cancel();
   queue_.clear();
-  WantTurn();
-}
-
-absl::Duration WebSocketConnection::deadline() const {
-  return is_closing_ ? close_deadline_ : session_.deadline();
-}
-
-void WebSocketConnection::ArmTimer() {
-  if (is_over_) return;
-  const absl::Duration at = deadline();
-  // A timer that is too early looks again when it rings: most deadlines move
-  // back long before they come.
-  if (at >= timer_at_) return;
-  timer_at_ = at;
-  timer_.expires_at(
-      std::chrono::steady_clock::time_point(absl::ToChronoNanoseconds(at)));
-  timer_.async_wait([self = shared_from_this()](error_code error) {
-    if (error || self->is_over_) return;  // Armed anew, or over.
-    self->OnTimer();
-  });
-}
-
-void WebSocketConnection::OnTimer() {
-  timer_at_ = absl::InfiniteDuration();
-  const absl::Duration now = loop_->Now();
-  if (now >= close_deadline_) return Finish("transport close");
-  session_.OnTick(now);
-  ArmTimer();
+  queue_begin_ = 0;
+  queued_bytes_ = 0;
+  TellClosed(reason);
 }
 
 }  // namespace roomlog

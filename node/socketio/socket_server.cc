@@ -10,10 +10,11 @@ SocketServer::SocketServer(SocketServerOptions options,
                            boost::asio::io_context& io)
     : rules_(std::move(options.client)),
       application_(application),
-      engine_(std::move(options.engine), io, [this](EngineSession& session) {
-        return std::make_unique<ClientConnection>(session, application_, rules_,
-                                                  ids_, engine_.loop().Now());
-      }) {}
+      engine_(std::move(options.engine), io,
+              [this](EngineSession& session, size_t /*loop_index*/) {
+                return std::make_unique<ClientConnection>(
+                    session, application_, rules_, ids_, engine_.loop().Now());
+              }) {}
 
 absl::StatusOr<uint16_t> SocketServer::Start(const std::string& address) {
   return engine_.Start(address);

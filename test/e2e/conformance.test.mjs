@@ -213,8 +213,7 @@ for (const [query, message] of [
 
 for (const [method, query, code, message] of [
   ["GET", "", 0, "Transport unknown"],
-  ["GET", "?EIO=4&transport=polling", 0, "Transport unknown"],
-  ["POST", "?EIO=4&transport=polling", 0, "Transport unknown"],
+  ["POST", "?EIO=4&transport=polling", 2, "Bad handshake method"],
   ["GET", "?EIO=4&transport=webtransport", 0, "Transport unknown"],
   ["GET", "?EIO=4&transport=websocket&sid=abc", 1, "Session ID unknown"],
   ["POST", "?EIO=4&transport=websocket", 2, "Bad handshake method"],
@@ -232,9 +231,10 @@ for (const [method, query, code, message] of [
 test("a session that speaks WebSocket cannot be upgraded", async () => {
   const client = await RawClient.open(main);
   const { sid } = JSON.parse(client.handshake.slice(1));
-  const answer = await request(
-    main, "GET", `/socket.io/?EIO=4&transport=websocket&sid=${sid}`, kUpgrade);
-  assert.equal(answer.body, "Bad request");
+  const second = new RawClient(main, `?EIO=4&transport=websocket&sid=${sid}`);
+  assert.equal(await second.closeCode(), 1005);
+  client.send("40");
+  assert.match(await client.next(), /^40/);
   await client.close();
 });
 

@@ -95,7 +95,7 @@ int Run() {
                           .ping_timeout = absl::GetFlag(FLAGS_ping_timeout)};
   options.engine.static_directory = absl::GetFlag(FLAGS_static);
   options.engine.header_time = absl::GetFlag(FLAGS_header_time);
-  options.engine.allowed_origins = absl::GetFlag(FLAGS_origins);
+  options.engine.handshake.allowed_origins = absl::GetFlag(FLAGS_origins);
   options.engine.clients_max = absl::GetFlag(FLAGS_clients_max);
   options.client.connect_timeout = absl::GetFlag(FLAGS_connect_timeout);
   const std::vector<std::string> namespaces = absl::GetFlag(FLAGS_namespaces);

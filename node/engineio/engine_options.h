@@ -1,0 +1,62 @@
+// What an Engine.IO server may be told.
+#ifndef ROOMLOG_NODE_ENGINEIO_ENGINE_OPTIONS_H_
+#define ROOMLOG_NODE_ENGINEIO_ENGINE_OPTIONS_H_
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/limits.h"
+#include "node/engineio/cors.h"
+#include "node/engineio/engine_session.h"
+#include "node/engineio/handshake.h"
+#include "node/engineio/session_cookie.h"
+#include "node/engineio/tls_context.h"
+
+namespace roomlog {
+
+struct Health {
+  bool is_healthy = true;
+  std::string json = R"({"ok":true})";
+};
+
+// Functions are called on the loop of the connection concerned: with several
+// loops, on several threads at once.
+struct EngineOptions {
+  EngineTimes times;
+  std::string path = "/socket.io/";
+  size_t message_bytes_max = kClientMessageBytesMax;
+  // Event loops, each with its own thread but the first; kLoopsMax at most.
+  size_t threads = 1;
+  // One more client gets 503.
+  size_t clients_max = kClientsMax;
+  // As for HttpConnection.
+  absl::Duration header_time = kHttpHeaderTime;
+
+  // Who may connect, and how.
+  HandshakeRules handshake;
+  bool allows_upgrades = true;
+  // Unset: nothing is said of origins, so browsers let only pages from here
+  // read answers. WebSockets know no such rule: see HandshakeRules.
+  std::optional<CorsOptions> cors;
+  std::optional<CookieOptions> cookie;
+  // Answers to polls are compressed for who takes it.
+  bool compresses_polling = true;
+  // Messages on WebSockets are compressed for who takes it (RFC 7692).
+  bool compresses_websocket = false;
+  std::optional<TlsOptions> tls;
+
+  // Where socket.io.js and its kin lie; served below `path`. Empty: they are
+  // not.
+  std::string client_directory;
+  // Served below "/". Empty: nothing is.
+  std::string static_directory;
+  // What `/healthz` says: 200, or 503 if it is not healthy.
+  std::function<Health()> health;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_NODE_ENGINEIO_ENGINE_OPTIONS_H_

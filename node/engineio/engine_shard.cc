@@ -1,0 +1,306 @@
+#include "node/engineio/engine_shard.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "node/engineio/message_deflate.h"
+#include "node/engineio/url.h"
+
+namespace roomlog {
+
+EngineShard::EngineShard(std::shared_ptr<EngineLoop> loop, size_t index,
+                         Shared& shared, const MakeHandler& make_handler)
+    : loop_(std::move(loop)),
+      index_(index),
+      shared_(shared),
+      options_(shared.options),
+      client_rules_{
+          .times = options_.times,
+          .polling = {.message_bytes_max = options_.message_bytes_max,
+                      .compresses = options_.compresses_polling,
+                      .headers_of =
+                          [this](const HttpRequest& request) {
+                            return HeadersOf(request);
+                          }},
+          .allows_upgrades =
+              options_.allows_upgrades && options_.handshake.allows_websocket,
+          .make_handler =
+              [make_handler, index](EngineSession& session) {
+                return make_handler(session, index);
+              },
+          .on_gone = [this](EngineClient& client) { OnClientGone(client); }},
+      ids_(static_cast<uint8_t>(index)) {}
+
+EngineShard::~EngineShard() {
+  // What is destroyed below must not look for its place any more.
+  client_rules_.on_gone = [](EngineClient&) {};
+  shared_.client_count -= clients_.size();
+  clients_.clear();
+  for (HttpConnection* connection : http_connections_) connection->Abandon();
+  for (WebSocketConnection* connection : websockets_) connection->Abandon();
+  loop_->Clear();
+}
+
+void EngineShard::AddConnection(ClientSocket::Released socket) {
+  if (is_stopping_ ||
+      http_connections_.size() >= kHttpConnectionsMax / shared_.loop_count) {
+    return;  // Closes it.
+  }
+  if (shared_.tls != nullptr) {
+    socket.tls = shared_.tls->NewStream(socket.descriptor);
+  }
+  const auto connection = std::make_shared<HttpConnection>(
+      loop_, ClientSocket(loop_->io(), std::move(socket)), *this,
+      options_.header_time);
+  http_connections_.insert(connection.get());
+  connection->Start();
+}
+
+void EngineShard::TakeOver(HttpConnection::HandedOver from) {
+  if (is_stopping_) return;
+  const auto connection = std::make_shared<HttpConnection>(
+      loop_, std::move(from), *this, options_.header_time);
+  http_connections_.insert(connection.get());
+  connection->Resume();
+}
+
+void EngineShard::OnHttpGone(HttpConnection& connection) {
+  http_connections_.erase(&connection);
+}
+
+// ---- Requests ----
+
+void EngineShard::OnRequest(std::shared_ptr<HttpConnection> connection) {
+  const HttpRequest& request = connection->request();
+  if (!absl::StartsWith(request.path(), options_.path)) {
+    return connection->Answer(AnswerOther(request));
+  }
+  if (shared_.client_files.has_value() &&
+      absl::StartsWith(request.path().substr(options_.path.size()),
+                       "socket.io.")) {
+    return connection->Answer(AnswerClientFile(request));
+  }
+  OnEngineRequest(std::move(connection));
+}
+
+void EngineShard::OnEngineRequest(std::shared_ptr<HttpConnection> connection) {
+  const HttpRequest& request = connection->request();
+  if (options_.cors.has_value() && request.method == "OPTIONS") {
+    return connection->Answer(AnswerPreflight(*options_.cors, request));
+  }
+  const std::string id = SessionIdOf(request);
+  const size_t owner = IdGenerator::LoopOf(id).value_or(index_);
+  if (owner != index_ && owner < shared_.loop_count) {
+    return shared_.hand_over(owner, connection->HandOver());
+  }
+
+  EngineClient* client = Find(id);
+  // A deadline that has passed holds, whether or not its timer has rung.
+  if (client != nullptr) client->LookAtTime();
+  Verdict verdict = JudgeRequest(
+      request, options_.handshake,
+      client == nullptr ? CarriedBy::kNoSuchSession : client->carried_by());
+  switch (verdict.kind) {
+    case Verdict::Kind::kOpenPolling:
+      return OpenByPolling(std::move(connection));
+    case Verdict::Kind::kOpenWebSocket:
+      return OpenByWebSocket(std::move(connection), std::move(verdict.answer));
+    case Verdict::Kind::kPoll:
+      return client->OnPoll(std::move(connection));
+    case Verdict::Kind::kPost:
+      return client->OnPost(std::move(connection));
+    case Verdict::Kind::kUpgrade:
+      return Upgrade(std::move(connection), client, std::move(verdict.answer));
+    case Verdict::Kind::kMisfit:
+      return Upgrade(std::move(connection), nullptr, std::move(verdict.answer));
+    case Verdict::Kind::kBadMethod:
+      verdict.answer.status = 500;
+      break;
+    case Verdict::Kind::kRefused:
+      break;
+  }
+  for (auto& header : HeadersOf(request)) {
+    verdict.answer.headers.push_back(std::move(header));
+  }
+  connection->Answer(std::move(verdict.answer));
+}
+
+HttpAnswer EngineShard::AnswerOther(const HttpRequest& request) const {
+  if (request.path() == "/healthz") return AnswerHealth(request);
+  if (shared_.static_files.has_value()) {
+    return shared_.static_files->Answer(request);
+  }
+  return TextAnswer(404, "not found");
+}
+
+HttpAnswer EngineShard::AnswerHealth(const HttpRequest& request) const {
+  if (!request.is_read()) {
+    HttpAnswer answer = TextAnswer(405, "only GET and HEAD");
+    answer.headers.emplace_back("Allow", "GET, HEAD");
+    return answer;
+  }
+  Health health = options_.health ? options_.health() : Health();
+  HttpAnswer answer;
+  answer.status = health.is_healthy ? 200 : 503;
+  answer.content_type = "application/json";
+  answer.headers.emplace_back("Cache-Control", "no-store");
+  answer.body = std::move(health.json);
+  return answer;
+}
+
+HttpAnswer EngineShard::AnswerClientFile(const HttpRequest& request) const {
+  HttpRequest of_file = request;
+  // The directory's name is not part of the path.
+  of_file.target = request.target.substr(options_.path.size() - 1);
+  HttpAnswer answer = shared_.client_files->Answer(of_file);
+  for (auto& header : HeadersOf(request)) {
+    answer.headers.push_back(std::move(header));
+  }
+  return answer;
+}
+
+HttpHeaders EngineShard::HeadersOf(const HttpRequest& request) const {
+  if (!options_.cors.has_value()) return {};
+  return CorsHeaders(*options_.cors, request);
+}
+
+// ---- Sessions ----
+
+bool EngineShard::is_full() const {
+  return shared_.client_count >= options_.clients_max;
+}
+
+std::shared_ptr<EngineClient> EngineShard::NewClient(
+    const HttpRequest& request) {
+  HandshakeInfo handshake = {
+      .headers = request.headers,
+      .url = std::string(request.target),
+      .remote_address = std::string(request.remote_address),
+      .secure = request.is_secure,
+      .issued = absl::Now()};
+  handshake.headers.Shrink();
+  auto client = std::make_shared<EngineClient>(
+      loop_, client_rules_, ids_.Next(), std::move(handshake));
+  clients_.emplace(client->session_id(), client);
+  ++shared_.client_count;
+  return client;
+}
+
+void EngineShard::OpenByPolling(std::shared_ptr<HttpConnection> connection) {
+  if (is_full()) {
+    HttpAnswer answer = TextAnswer(503, "too many clients");
+    answer.headers = HeadersOf(connection->request());
+    return connection->Answer(std::move(answer));
+  }
+  const auto client = NewClient(connection->request());
+  HttpHeaders headers;
+  if (options_.cookie.has_value()) {
+    headers.emplace_back("Set-Cookie",
+                         SessionCookie(*options_.cookie, client->session_id()));
+  }
+  client->OpenByPolling(std::move(connection), std::move(headers));
+}
+
+void EngineShard::OpenByWebSocket(std::shared_ptr<HttpConnection> connection,
+                                  HttpAnswer answer) {
+  if (is_full()) {
+    HttpAnswer full = TextAnswer(503, "too many clients");
+    full.closes = true;
+    return connection->Answer(std::move(full));
+  }
+  const auto client = NewClient(connection->request());
+  if (options_.cookie.has_value()) {
+    answer.headers.emplace_back(
+        "Set-Cookie", SessionCookie(*options_.cookie, client->session_id()));
+  }
+  NewWebSocket made =
+      MakeWebSocket(*connection, std::move(answer), client.get());
+  // The head must be the first to go out, the input the last to come in.
+  made.connection->SendHead(std::move(made.head));
+  client->OpenByWebSocket(made.connection);
+  made.connection->Start(std::move(made.early));
+}
+
+void EngineShard::Upgrade(std::shared_ptr<HttpConnection> connection,
+                          EngineClient* client, HttpAnswer answer) {
+  const bool fits = client != nullptr && client->can_upgrade();
+  NewWebSocket made =
+      MakeWebSocket(*connection, std::move(answer), fits ? client : nullptr);
+  made.connection->SendHead(std::move(made.head));
+  if (fits) {
+    client->OnUpgrade(made.connection);
+  } else {
+    made.connection->Close(WebSocketCloseCode::kNone);
+  }
+  made.connection->Start(std::move(made.early));
+}
+
+EngineShard::NewWebSocket EngineShard::MakeWebSocket(HttpConnection& connection,
+                                                     HttpAnswer answer,
+                                                     WebSocketOwner* owner) {
+  const HttpRequest& request = connection.request();
+  for (auto& header : HeadersOf(request)) {
+    answer.headers.push_back(std::move(header));
+  }
+  std::string extensions;
+  if (options_.compresses_websocket) {
+    extensions =
+        AcceptDeflate(request.headers.Find("Sec-WebSocket-Extensions"));
+  }
+  if (!extensions.empty()) {
+    answer.headers.emplace_back("Sec-WebSocket-Extensions", extensions);
+  }
+  const WebSocketConnection::Options options = {
+      .message_bytes_max = options_.message_bytes_max,
+      .sends_base64 = !QueryValue(request.query(), "b64").value_or("").empty(),
+      .is_deflated = !extensions.empty()};
+  HttpConnection::Detached detached = connection.Detach();
+  NewWebSocket made;
+  made.connection = std::make_shared<WebSocketConnection>(
+      loop_, std::move(detached.socket), options, owner,
+      [this](WebSocketConnection& gone) { OnWebSocketGone(gone); });
+  made.head = EncodeAnswerHead(answer, 0, /*keeps_alive=*/true);
+  made.early = std::move(detached.early);
+  websockets_.insert(made.connection.get());
+  return made;
+}
+
+EngineClient* EngineShard::Find(absl::string_view session_id) const {
+  const auto found = clients_.find(session_id);
+  return found == clients_.end() ? nullptr : found->second.get();
+}
+
+void EngineShard::OnClientGone(EngineClient& client) {
+  --shared_.client_count;
+  clients_.erase(client.session_id());
+  TellIfStopped();
+}
+
+void EngineShard::OnWebSocketGone(WebSocketConnection& connection) {
+  websockets_.erase(&connection);
+  TellIfStopped();
+}
+
+// ---- The end ----
+
+void EngineShard::Stop(absl::string_view reason, std::function<void()> done) {
+  is_stopping_ = true;
+  on_stopped_ = std::move(done);
+  for (const auto& [id, client] : clients_) client->Shutdown(reason);
+  for (HttpConnection* connection : http_connections_) connection->Abandon();
+  http_connections_.clear();
+  TellIfStopped();
+}
+
+void EngineShard::TellIfStopped() {
+  if (!is_stopping_ || !clients_.empty() || !websockets_.empty()) return;
+  if (on_stopped_) {
+    boost::asio::post(loop_->io(), std::exchange(on_stopped_, nullptr));
+  }
+}
+
+}  // namespace roomlog
