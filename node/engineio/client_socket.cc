@@ -45,9 +45,11 @@ ClientSocket::Released::~Released() {
 
 ClientSocket::ClientSocket(boost::asio::io_context& io, Released released)
     : tls_(std::move(released.tls)), socket_(io) {
-  error_code ignored;  // It stays closed, which the first use tells.
+  error_code error;
   socket_.assign(released.is_version_6 ? tcp::v6() : tcp::v4(),
-                 std::exchange(released.descriptor, -1), ignored);
+                 released.descriptor, error);
+  // If not, it stays closed, which the first use tells.
+  if (!error) released.descriptor = -1;
 }
 
 ClientSocket::Outcome ClientSocket::Read(absl::Span<char> into) {

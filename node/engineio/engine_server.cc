@@ -109,6 +109,10 @@ void EngineServer::Stop(absl::string_view reason, std::function<void()> done) {
     });
   };
   for (const auto& loop : loops_) {
+    if (loop->own_io != nullptr && !loop->thread.joinable()) {
+      on_loop_stopped();  // It was never started.
+      continue;
+    }
     EngineShard* const shard = loop->shard.get();
     asio::post(*loop->io, [shard, reason, on_loop_stopped] {
       shard->Stop(reason, on_loop_stopped);
