@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -27,6 +28,16 @@ ABSL_FLAG(
     "runs alone, and forgets all when it ends.");
 ABSL_FLAG(std::string, static, "",
           "A directory whose files are served to browsers. Empty: none.");
+ABSL_FLAG(std::string, client, "",
+          "The directory of socket.io.js, served below /socket.io/: "
+          "node_modules/socket.io-client/dist. Empty: it is not served.");
+ABSL_FLAG(std::string, certificate, "",
+          "A PEM file with the certificate and those above it: speaks TLS. "
+          "SIGHUP reads it anew.");
+ABSL_FLAG(std::string, key, "", "A PEM file with the certificate's key.");
+ABSL_FLAG(std::vector<std::string>, cors_origins, {},
+          "Pages of these origins may poll, by commas; * lets all. WebSockets "
+          "know no such rule.");
 ABSL_FLAG(uint32_t, threads, 1, "Event loops, each with its own thread.");
 ABSL_FLAG(std::string, name, "",
           "What people call this node. Empty: host name and port.");
@@ -68,7 +79,23 @@ absl::Status Run() {
   options.broker = absl::GetFlag(FLAGS_broker);
   options.name = name;
   options.engine.static_directory = absl::GetFlag(FLAGS_static);
+  options.engine.client_directory = absl::GetFlag(FLAGS_client);
   options.engine.threads = absl::GetFlag(FLAGS_threads);
+  const std::string certificate = absl::GetFlag(FLAGS_certificate);
+  const std::string key = absl::GetFlag(FLAGS_key);
+  if (certificate.empty() != key.empty()) {
+    return absl::InvalidArgumentError(
+        "--certificate and --key are given together or not at all");
+  }
+  if (!key.empty()) options.engine.tls.emplace(TlsOptions{certificate, key});
+  const std::vector<std::string> origins = absl::GetFlag(FLAGS_cors_origins);
+  if (origins == std::vector<std::string>{"*"}) {
+    options.engine.cors.emplace();
+  } else if (!origins.empty()) {
+    options.engine.cors.emplace();
+    options.engine.cors->origins = origins;
+    options.engine.cors->credentials = true;
+  }
   // The application speaks of rooms, never of a whole namespace.
   options.follow_namespaces = false;
   options.log = LogLine;
@@ -82,9 +109,11 @@ absl::Status Run() {
     const std::string address =
         absl::StrCat(listen.substr(0, listen.find_last_of(':')), ":", port);
     // The one line on standard output says that the edge takes clients.
-    std::printf("roomlog-edge listening on http://%s\n", address.c_str());
+    const char* const scheme =
+        absl::GetFlag(FLAGS_key).empty() ? "http" : "https";
+    std::printf("roomlog-edge listening on %s://%s\n", scheme, address.c_str());
     std::fflush(stdout);
-    spdlog::info("{} listening on http://{}, broker at {}", name, address,
+    spdlog::info("{} listening on {}://{}, broker at {}", name, scheme, address,
                  absl::GetFlag(FLAGS_broker));
   });
 }

@@ -75,6 +75,10 @@ class Server::Runtime {
     signals_->async_wait([this](boost::system::error_code error, int) {
       if (!error) Stop();
     });
+    if (options_.engine.tls.has_value()) {
+      hangups_.emplace(io_, SIGHUP);
+      ReloadOnHangup();
+    }
   }
 
   void PostStop() {
@@ -117,9 +121,24 @@ class Server::Runtime {
     return {};
   }
 
+  void ReloadOnHangup() {
+    hangups_->async_wait([this](boost::system::error_code error, int) {
+      if (error) return;
+      const absl::Status status = engine_->ReloadCertificate();
+      if (core_.log) {
+        core_.log(status.ok()
+                      ? std::string("the certificate was read anew")
+                      : absl::StrCat("the old certificate stays in use: ",
+                                     status.message()));
+      }
+      ReloadOnHangup();
+    });
+  }
+
   void Stop() {
     if (std::exchange(is_stopping_, true)) return;
     signals_.reset();
+    hangups_.reset();
     if (core_.log) {
       core_.log(absl::StrCat("stopping: closing ", client_count(), " clients"));
     }
@@ -142,6 +161,7 @@ class Server::Runtime {
   ClientRules rules_;
   asio::io_context io_{1};
   std::optional<asio::signal_set> signals_;
+  std::optional<asio::signal_set> hangups_;
   std::unique_ptr<LocalBroker> local_broker_;
   std::vector<std::unique_ptr<LoopRuntime>> loops_;
   std::unique_ptr<EngineServer> engine_;

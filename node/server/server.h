@@ -71,8 +71,8 @@ class Server : public Namespace {
   // on any thread.
   Namespace Of(std::function<bool(absl::string_view name)> pattern);
 
-  // Starts the server, and serves until Stop(), SIGTERM or SIGINT. Calls
-  // `on_listening` with the port once clients may come. Errors as of Start().
+  // Starts the server, and serves until Stop(), SIGTERM or SIGINT. With TLS,
+  // SIGHUP makes it read the certificate anew. Calls `on_listening` with the port once clients may come. Errors as of Start().
   absl::Status Run(std::function<void(uint16_t port)> on_listening = {});
 
   // The same in two steps, without signals. Start() returns the port;
