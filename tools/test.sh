@@ -1,7 +1,15 @@
-# ./dev test: builds everything, runs every test and counts them.
+# ./dev test: builds everything, runs every test and counts them. With --asan or
+# --tsan: the C++ tests under a sanitizer.
 
 dev_test() {
-  (($# == 0)) || die "test takes no arguments"
+  case "$*" in
+    '') ;;
+    --asan | --tsan)
+      test_sanitized "${1#--}"
+      return
+      ;;
+    *) die "test takes --asan or --tsan, or nothing" ;;
+  esac
   need_packages build test
   need_node
   tools/npm-ci test/e2e
@@ -34,4 +42,10 @@ dev_test() {
     bazel query 'tests(//...)' 2>/dev/null | sed 's|^//|bazel-testlogs/|; s|:|/|; s|$|/test.xml|'
   )
   node tools/count_tests.mjs --cpp-status="$((cpp ? cpp : fuzz))" --e2e-status="$e2e" --tap="$tap" "${reports[@]}"
+}
+
+test_sanitized() {
+  need_packages build test
+  say "running the C++ tests with --config=$1"
+  bazel test --config="$1" --keep_going --build_tests_only //...
 }
