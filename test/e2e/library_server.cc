@@ -145,8 +145,9 @@ void ServeBroadcasts(Socket& socket) {
 void ServeRooms(Socket& socket) {
   socket.On("join", [&socket](const Args& args, const Ack& ack) {
     if (args.size() < 2) {
-      socket.Join(args[0].AsString());
-      ack();
+      // Others may speak once it is answered.
+      socket.Join(args[0].AsString(),
+                  [ack](const absl::StatusOr<Joined>&) { ack(); });
       return;
     }
     socket.Join(args[0].AsString(), StartOf(args[1]),
