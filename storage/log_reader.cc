@@ -322,6 +322,13 @@ absl::StatusOr<RoomTail> TailAt(PackCursor* cursor) {
   return tail;
 }
 
+bool HasId(const EventPackReader& pack, Offset offset, absl::string_view id) {
+  return std::any_of(pack.events().begin(), pack.events().end(),
+                     [&](const EventView& event) {
+                       return event.offset == offset && event.id == id;
+                     });
+}
+
 }  // namespace
 
 absl::StatusOr<RoomTail> ReadRoomTail(const LogDatabase& database,
@@ -338,15 +345,29 @@ absl::StatusOr<RoomTail> ReadSettledTail(const LogDatabase& database,
 
 absl::StatusOr<bool> HasEventWithId(const LogDatabase& database, RoomId room,
                                     Offset offset, absl::string_view id) {
-  PackCursor cursor(database, room, database.staged_from(), nullptr);
+  // Of the rows of commits the one that may have it, and no other: ids that
+  // come twice come in numbers, after a reconnect.
+  std::unique_ptr<rocksdb::Iterator> commits(
+      database.db().NewIterator(rocksdb::ReadOptions(), database.commits()));
+  commits->SeekForPrev(CommitKey(offset));
+  if (commits->Valid()) {
+    CommitRowReader row;
+    absl::Status status =
+        row.Read(ToView(commits->key()), ToView(commits->value()));
+    EventPackReader reader;
+    for (const CommitRowReader::Pack& pack : row.packs()) {
+      if (pack.room != room || pack.first > offset) continue;
+      status.Update(reader.Read(pack.key, pack.value));
+      if (status.ok() && HasId(reader, offset, id)) return true;
+    }
+    if (!status.ok()) return status;
+  } else if (!commits->status().ok()) {
+    return ToAbslStatus(commits->status(), "reading commits");
+  }
+  PackCursor cursor(database, room, kNoUpperBound, nullptr);
   cursor.SeekAtOrBefore(offset);
-  if (!cursor.Read()) {
-    if (!cursor.status().ok()) return cursor.status();
-    return false;
-  }
-  for (const EventView& event : cursor.pack().events()) {
-    if (event.offset == offset) return event.id == id;
-  }
+  if (cursor.Read()) return HasId(cursor.pack(), offset, id);
+  if (!cursor.status().ok()) return cursor.status();
   return false;
 }
 

@@ -528,12 +528,12 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
   }
   absl::Status status = LookFor(&settling_);
   if (status.ok()) status = LookFor(&staged_);
-  if (!status.ok()) {
-    stopped_ = absl::ResourceExhaustedError(status.message());
-    return stopped_;
-  }
-  stopped_ = absl::OkStatus();
-  return WriteUndo();
+  stopped_ =
+      status.ok() ? status : absl::ResourceExhaustedError(status.message());
+  if (stopped_.ok()) status = WriteUndo();
+  // Nobody may read what publishers were told is not there.
+  if (!status.ok()) database_.reset();
+  return stopped_;
 }
 
 absl::Status RocksdbRoomLog::WriteUndo() {
@@ -665,6 +665,7 @@ absl::Status RocksdbRoomLog::ReserveThrough(Offset through) {
 }
 
 absl::StatusOr<RoomHead> RocksdbRoomLog::FindRoom(absl::string_view name) {
+  if (database_ == nullptr) return stopped_;
   RoomState* room = rooms_.Find(name);
   if (room == nullptr) {
     absl::StatusOr<RoomKey> key = RoomKey::Parse(name);
@@ -678,7 +679,6 @@ absl::StatusOr<RoomHead> RocksdbRoomLog::FindRoom(absl::string_view name) {
     room->retention = &options_.retention.For(room->key);
     room->head_known = true;
   }
-  if (database_ == nullptr) return stopped_;
   absl::Status status = LoadHead(room);
   if (!status.ok()) return status;
   if (room->head_damaged) {
@@ -1042,6 +1042,8 @@ absl::StatusOr<bool> RocksdbRoomLog::TrimRoom(RoomState* room, int64_t now_ms,
               .oldest_ms = RoomState::kTimeUnknown};
   bool done = true;
   bool more = true;
+  // Where it meets damage, nothing of the room goes: its row must tell of all.
+  batch_.SetSavePoint();
   EventPackReader pack;
   const auto belongs_to_room = [&] {
     return packs->Valid() && packs->key().size() == NumberPairKey::kBytes &&
@@ -1058,6 +1060,7 @@ absl::StatusOr<bool> RocksdbRoomLog::TrimRoom(RoomState* room, int64_t now_ms,
         pack.Read(ToView(packs->key()), ToView(packs->value()));
     if (!status.ok()) {
       room->tail_damaged = true;
+      MustSucceed(batch_.RollbackToSavePoint());
       return status;
     }
     for (const EventView& event : pack.events()) {
@@ -1065,6 +1068,7 @@ absl::StatusOr<bool> RocksdbRoomLog::TrimRoom(RoomState* room, int64_t now_ms,
       if (cut.trimmed_events == room->trimmed_events && !room->Exceeded() &&
           !retention.Outlived(event.time_ms, now_ms)) {
         room->oldest_ms = event.time_ms;  // It was not known.
+        MustSucceed(batch_.PopSavePoint());
         return true;
       }
       if (room->events_ever - cut.trimmed_events <= retention.events_max &&
@@ -1095,8 +1099,10 @@ absl::StatusOr<bool> RocksdbRoomLog::TrimRoom(RoomState* room, int64_t now_ms,
   }
   if (!packs->status().ok()) {
     room->tail_damaged = true;
+    MustSucceed(batch_.RollbackToSavePoint());
     return ToAbslStatus(packs->status(), "trimming");
   }
+  MustSucceed(batch_.PopSavePoint());
   if (cut.trimmed_events == room->trimmed_events) return done;
   PutRow(*room, room->head, cut.trimmed_through, cut.trimmed_events,
          cut.trimmed_bytes);

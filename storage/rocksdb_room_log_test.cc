@@ -313,6 +313,21 @@ TEST_P(RocksdbRoomLogTest, WhicheverCommitFindsNoSpaceTheOthersAreThereOnce) {
   EXPECT_EQ(Room("c").bytes, 60u);
 }
 
+TEST_P(RocksdbRoomLogTest, ALargeCommitThatFoundNoSpaceLeavesNothingBehind) {
+  Open();
+  const std::string large(850'000, 'x');
+  std::vector<Said> commit;
+  for (int i = 0; i < 11; ++i) commit.push_back({absl::StrCat("r", i), large});
+  place().disk().SetSyncFails(true, /*for_space=*/true);
+  EXPECT_FALSE(Append(commit).ok());
+  place().disk().SetSyncFails(false);
+  for (int i = 0; i < 20; ++i) Say("a", absl::StrCat(i));
+  EXPECT_EQ(Told("r0"), "");
+  Restart();
+  EXPECT_EQ(Room("a").events, 20u);
+  EXPECT_EQ(Room("r0").events, 0u);
+}
+
 // Every answer is the same wherever the events lie at the moment.
 TEST_P(RocksdbRoomLogTest, PagesMeetWithoutASeamWhereverTheEventsLie) {
   Open();

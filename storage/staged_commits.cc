@@ -39,11 +39,17 @@ void StagedCommits::Add(RoomState* room, const EventView& event) {
 void StagedCommits::EndCommit(Offset first) {
   commits_.push_back(first);
   ended_events_ = events_.size();
+  ended_packet_bytes_ = packet_bytes_;
 }
 
-void StagedCommits::DropCommit() { events_.resize(ended_events_); }
+void StagedCommits::DropCommit() {
+  events_.resize(ended_events_);
+  packet_bytes_ = ended_packet_bytes_;
+  if (events_.empty()) Clear();  // Nothing needs the chunks.
+}
 
 bool StagedCommits::full(size_t commits_max) const {
+  if (empty()) return false;
   return events_.size() >= kStagedEventsMax || commits_.size() >= commits_max ||
          packet_bytes_ >= kStagedBytesMax;
 }
@@ -110,7 +116,7 @@ void StagedCommits::Clear() {
   commits_.clear();
   events_.clear();
   ended_events_ = 0;
-  packet_bytes_ = 0;
+  packet_bytes_ = ended_packet_bytes_ = 0;
   chunks_.clear();
   chunk_left_ = 0;
   closed_ = false;

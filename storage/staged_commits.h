@@ -83,6 +83,7 @@ class StagedCommits {
   std::vector<StagedEvent> events_;
   size_t ended_events_ = 0;  // Of commits that are ended.
   size_t packet_bytes_ = 0;
+  size_t ended_packet_bytes_ = 0;
   // Pieces that never move, so that views of them hold.
   std::vector<std::unique_ptr<char[]>> chunks_;
   size_t chunk_left_ = 0;

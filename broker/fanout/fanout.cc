@@ -44,7 +44,7 @@ bool Fanout::Subscribe(NodeNumber number, RoomHandle handle, RoomId room,
   if (it == nodes_.end()) return false;
   Node* const node = it->second.get();
   if (!node->rooms.emplace(handle, room).second) return false;
-  subscriptions_[room].push_back({node, handle, head});
+  subscriptions_[room].push_back({node, handle, head, recent_.next()});
   return true;
 }
 
@@ -131,7 +131,7 @@ void Fanout::SendOn(std::vector<RoomId>* released) {
       sink_.TellLagging(node->number);
     }
     while (node->next < recent_.next() && node->has_credit()) {
-      SendCommit(recent_.at(node->next), node.get());
+      SendCommit(node->next, node.get());
       node->next = node->next.Next();
     }
     wanted = std::min(wanted, node->next);
@@ -175,12 +175,15 @@ void Fanout::Send(Node* node) {
   node->packets.clear();
 }
 
-void Fanout::SendCommit(const Commit& commit, Node* node) {
+void Fanout::SendCommit(CommitNumber number, Node* node) {
+  const Commit& commit = recent_.at(number);
   for (const NewEvent& event : commit.events) {
     const auto it = subscriptions_.find(event.room);
     if (it == subscriptions_.end()) continue;
     for (const Subscription& subscription : it->second) {
-      if (subscription.node == node) AddEvent(commit, event, subscription);
+      if (subscription.node == node && subscription.from <= number) {
+        AddEvent(commit, event, subscription);
+      }
     }
   }
   Send(node);

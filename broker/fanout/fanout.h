@@ -97,13 +97,14 @@ class Fanout {
   struct Subscription {
     Node* node;
     RoomHandle handle;
-    Offset head;  // Only what is beyond it is sent.
+    Offset head;        // Only what is beyond it is sent,
+    CommitNumber from;  // and nothing ephemeral of earlier commits.
   };
 
   void AddEvent(const Commit& commit, const NewEvent& event,
                 const Subscription& subscription);
   void Send(Node* node);
-  void SendCommit(const Commit& commit, Node* node);
+  void SendCommit(CommitNumber number, Node* node);
   std::vector<RoomId> DropSubscriptions(Node* node);
   void DropSubscription(Node* node, RoomHandle handle, RoomId room);
 

@@ -329,5 +329,17 @@ TEST_F(FanoutWithLittleMemoryTest, NodeWithoutRoomsHoldsUpNothing) {
   EXPECT_EQ(told_lagging_[kAnn], 0);
 }
 
+TEST_F(FanoutTest, WhatCameBeforeASubscriptionIsNotSentOnToIt) {
+  fanout_.AddNode(kAnn, /*credit_bytes=*/1);
+  Subscribe(kAnn, 1, kLobby);
+  Commit({kLobby});  // Uses up the credit.
+  Commit({kAttic});
+  // As if that was ephemeral: the head of the room tells nothing of it.
+  EXPECT_TRUE(fanout_.Subscribe(kAnn, RoomHandle(2), kAttic, Offset(0)));
+  Commit({kAttic});
+  for (int i = 0; i < 4; ++i) Consume(kAnn);
+  EXPECT_THAT(OffsetsHeardBy(kAnn), ElementsAre(1, 3));
+}
+
 }  // namespace
 }  // namespace roomlog

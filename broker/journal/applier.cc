@@ -13,7 +13,9 @@
 namespace roomlog {
 namespace {
 
-constexpr size_t kRoomsTrimmedAtOnce = 64;
+// How much one TidyUp() trims: so many rooms at a time, so often.
+constexpr size_t kRoomsTrimmedAtOnce = 1024;
+constexpr int kTrimsAtOnce = 4;
 
 uint64_t EventsIn(const std::vector<JournalEntry>& entries) {
   uint64_t count = 0;
@@ -89,7 +91,8 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
   if (events > 0) {
     // If it failed, what has no reserved offset is not written.
     reserved_ = ReserveOffsets(events);
-    NotePublishing(reserved_, results);
+    // That it went well says nothing of the disk: most often nothing was to do.
+    if (!reserved_.ok()) NotePublishing(reserved_, results);
   }
   Pending pending;
   // Whoever asks for a head hears it after every event that it covers, so the
@@ -155,9 +158,11 @@ void Applier::Take(const std::shared_ptr<const PublishBatch>& batch,
   const ProducerId producer = batch->producer;
   producers_.Settle(producer, batch->answered_through, &forgotten_answers_);
   const auto taken = pending->through.find(producer);
-  const PublishNumber through = taken == pending->through.end()
-                                    ? producers_.Through(producer)
-                                    : taken->second;
+  // What its node gave up and needs no answer of counts, too.
+  PublishNumber through = producers_.Through(producer);
+  if (taken != pending->through.end()) {
+    through = std::max(through, taken->second);
+  }
   BatchAnswer answer;
   answer.node = batch->node;
   answer.events = static_cast<uint32_t>(batch->events.size());
@@ -412,7 +417,7 @@ void Applier::NotePublishing(const absl::Status& status,
   results->push_back(PublishingState{status});
 }
 
-void Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
+bool Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
   last_time_ms_ = std::max(last_time_ms_, now_ms);
   if (!publishing_.ok()) {
     const Offset through(reserved_through_.value() + kOffsetsPerReservation);
@@ -420,16 +425,22 @@ void Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
     if (status.ok()) reserved_through_ = through;
     NotePublishing(status, results);
   }
-  if (!publishing_.ok()) return;
-  const absl::Status trimmed =
-      log_.Trim(last_time_ms_, kRoomsTrimmedAtOnce).status();
-  // Damage in old events is no reason not to take new ones: whoever reads them
-  // is told.
-  if (!trimmed.ok() && !absl::IsDataLoss(trimmed)) {
-    NotePublishing(trimmed, results);
+  if (!publishing_.ok()) return false;
+  bool trims_on = false;
+  for (int i = 0; i < kTrimsAtOnce; ++i) {
+    const absl::StatusOr<size_t> gone =
+        log_.Trim(last_time_ms_, kRoomsTrimmedAtOnce);
+    // Damage in old events is no reason not to take new ones: whoever reads
+    // them is told.
+    if (!gone.ok() && !absl::IsDataLoss(gone.status())) {
+      NotePublishing(gone.status(), results);
+    }
+    trims_on = gone.ok() && *gone > 0;
+    if (!gone.ok() || *gone < kTrimmedEventsPerCallMax / 2) break;
   }
   producers_.Expire(last_time_ms_ - absl::ToInt64Milliseconds(kProducerMemory),
                     &forgotten_answers_);
+  return trims_on;
 }
 
 }  // namespace roomlog

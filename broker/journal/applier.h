@@ -36,8 +36,8 @@ class Applier {
 
   // Lets go of what retention and memory need not keep, and finds out whether a
   // log that refused to write does again; a bounded piece of work for when
-  // there is time.
-  void TidyUp(int64_t now_ms, std::vector<JournalResult>* results);
+  // there is time. Whether there is more to do soon.
+  bool TidyUp(int64_t now_ms, std::vector<JournalResult>* results);
 
  private:
   struct Pending;  // What a commit gathers before it is written.

@@ -476,5 +476,37 @@ TEST_F(ApplierTest, TheOffsetOfAnEphemeralEventIsNotUsedAgain) {
   EXPECT_GT(std::stoull(appended_.back()), used);
 }
 
+TEST_F(ApplierTest, WhileTheDiskIsFullItIsSaidOnce) {
+  Publish({{.producer = 1, .events = {{Room("a"), "x"}}}});
+  disk_.SetFull(true);
+  states_.clear();
+  for (uint64_t number = 2; number < 6; ++number) {
+    Publish({{.producer = 1,
+              .first_number = number,
+              .events = {{Room("a"), "x"}}}});
+  }
+  EXPECT_THAT(states_, ElementsAre(absl::StatusCode::kResourceExhausted));
+  disk_.SetFull(false);
+  Publish({{.producer = 1, .first_number = 6, .events = {{Room("a"), "x"}}}});
+  EXPECT_THAT(states_, ElementsAre(absl::StatusCode::kResourceExhausted,
+                                   absl::StatusCode::kOk));
+}
+
+TEST_F(ApplierTest, WhatItsNodeGaveUpIsNotWaitedFor) {
+  // 6 and 7 were never sent; both batches come into one commit.
+  EXPECT_THAT(
+      Publish({{.producer = 1, .events = {{Room("a"), "1"}, {Room("a"), "2"}}},
+               {.producer = 1,
+                .first_number = 5,
+                .events = {{Room("a"), "5"}},
+                .answered_through = 4}}),
+      ElementsAre("1-2 at 1", "5 at 3"));
+}
+
+TEST_F(ApplierTest, TidyingComesAgainSoonWhileSomethingGoes) {
+  std::vector<JournalResult> results;
+  EXPECT_FALSE(applier_->TidyUp(now_ms_, &results));
+}
+
 }  // namespace
 }  // namespace roomlog

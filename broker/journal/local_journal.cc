@@ -13,6 +13,8 @@ namespace roomlog {
 namespace {
 
 constexpr absl::Duration kTidyInterval = absl::Seconds(1);
+// While there is more to trim: what comes in must not outrun what goes.
+constexpr absl::Duration kBusyTidyInterval = absl::Milliseconds(100);
 
 constexpr absl::Duration kShortestSyncInterval = absl::Milliseconds(1);
 
@@ -129,8 +131,9 @@ void LocalJournal::Run() {
       unsynced = false;
     }
     if (now >= next_tidy) {
-      applier_.TidyUp(absl::ToUnixMillis(clock_.Now()), &results);
-      next_tidy = now + kTidyInterval;
+      const bool trims_on =
+          applier_.TidyUp(absl::ToUnixMillis(clock_.Now()), &results);
+      next_tidy = now + (trims_on ? kBusyTidyInterval : kTidyInterval);
     }
     deliver();
   }

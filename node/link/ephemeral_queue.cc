@@ -77,11 +77,13 @@ void EphemeralQueue::FailExpired(absl::Duration now,
   for (size_t i = 0; i < sent_; ++i) {
     if (open_[i].deadline <= now) Tell(&open_[i], status);
   }
-  while (sent_ < open_.size() && open_[sent_].deadline <= now) {
-    Tell(&open_[sent_], status);
-    open_bytes_ -= open_[sent_].request.packet.size();
-    open_.erase(open_.begin() + static_cast<ptrdiff_t>(sent_));
+  size_t end = sent_;
+  for (; end < open_.size() && open_[end].deadline <= now; ++end) {
+    Tell(&open_[end], status);
+    open_bytes_ -= open_[end].request.packet.size();
   }
+  open_.erase(open_.begin() + static_cast<ptrdiff_t>(sent_),
+              open_.begin() + static_cast<ptrdiff_t>(end));
 }
 
 void EphemeralQueue::Tell(Open* open, absl::StatusOr<PublishAnswer> answer) {
