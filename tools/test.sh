@@ -31,7 +31,7 @@ dev_test() {
   trap "rm -f '$tap'" EXIT # Expanded now: it is local to this function.
   (
     cd test/e2e
-    node --test --test-concurrency=2 \
+    node --test --test-concurrency=3 \
       --test-reporter=spec --test-reporter-destination=stdout \
       --test-reporter=tap --test-reporter-destination="$tap" \
       ./*.test.mjs
@@ -39,7 +39,8 @@ dev_test() {
 
   local -a reports
   mapfile -t reports < <(
-    bazel query 'tests(//...)' 2>/dev/null | sed 's|^//|bazel-testlogs/|; s|:|/|; s|$|/test.xml|'
+    bazel query 'tests(//...)' 2>/dev/null | sed 's|^//|bazel-testlogs/|; s|:|/|' |
+      xargs -I{} find {}/ -name test.xml # A test in shards has several.
   )
   node tools/count_tests.mjs --cpp-status="$((cpp ? cpp : fuzz))" --e2e-status="$e2e" --tap="$tap" "${reports[@]}"
 }
