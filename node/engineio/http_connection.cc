@@ -48,7 +48,7 @@ void HttpConnection::Start() {
 
 void HttpConnection::Resume() {
   OnHead();
-  if (state_ != State::kOver) WaitForInput();
+  if (state_ != State::kOver) ReadAhead();
 }
 
 void HttpConnection::Abandon() {
@@ -125,9 +125,14 @@ void HttpConnection::OnReadable() {
   input_.append(buffer.data(), outcome.bytes);
   Consume();
   // While an exchange is open this is how we learn that the client has left.
-  if (input_.size() < kReadAheadBytesMax || state_ == State::kReading) {
-    WaitForInput();
-  }
+  ReadAhead();
+}
+
+// With more than that TCP holds the client. What is there goes on without it: a
+// head without an end is refused before it is as long, of a body nothing stays,
+// and behind each answer comes ConsumeSoon().
+void HttpConnection::ReadAhead() {
+  if (input_.size() < kReadAheadBytesMax) WaitForInput();
 }
 
 void HttpConnection::Consume() {
@@ -141,10 +146,11 @@ void HttpConnection::Consume() {
     case HttpReader::Event::kHead:
       return OnHead();
     case HttpReader::Event::kBody:
+      // Its owner left meanwhile: nobody would ever answer.
+      if (owner_ == nullptr) return OnClientGone();
       state_ = State::kExchange;
       Expect(absl::InfiniteDuration());
-      if (owner_ != nullptr) owner_->OnBody(*this, reader_->body());
-      return;
+      return owner_->OnBody(*this, reader_->body());
     case HttpReader::Event::kTooLarge:
       if (reads_body_ && owner_ != nullptr) {
         state_ = State::kExchange;
@@ -162,7 +168,7 @@ void HttpConnection::ConsumeSoon() {
   boost::asio::post(loop_->io(), [self = shared_from_this()] {
     if (self->state_ != State::kReading) return;
     self->Consume();
-    if (self->state_ != State::kOver) self->WaitForInput();
+    if (self->state_ != State::kOver) self->ReadAhead();
   });
 }
 
@@ -219,6 +225,7 @@ void HttpConnection::Answer(HttpAnswer answer) {
     body_bytes = answer.file.size(error);
     if (error) return Finish();  // It cannot even tell its size.
     if (has_body) file_ = std::move(answer.file);
+    file_bytes_left_ = body_bytes;
   }
   output_ = EncodeAnswerHead(answer, body_bytes, keeps_alive_);
   if (has_body) output_ += answer.body;
@@ -258,12 +265,16 @@ void HttpConnection::Write() {
 }
 
 bool HttpConnection::FillFromFile() {
-  output_.resize(kReadBufferBytes);
+  // The file may change meanwhile, but its length has been said.
+  output_.resize(std::min<uint64_t>(kReadBufferBytes, file_bytes_left_));
   written_ = 0;
   error_code error;
   const size_t bytes = file_.read(output_.data(), output_.size(), error);
   output_.resize(error ? 0 : bytes);
-  if (bytes > 0 && !error) return true;
+  file_bytes_left_ -= output_.size();
+  if (!output_.empty()) return true;
+  // Only the end of the connection tells that the rest is missing.
+  if (file_bytes_left_ > 0) Finish();
   file_.close(error);
   return false;
 }

@@ -87,6 +87,7 @@ class HttpConnection final
   void ArmTimer();
   void WaitForInput();
   void OnReadable();
+  void ReadAhead();  // Waits for input, unless there is enough.
   // Takes what is in `input_` apart, as far as the state allows.
   void Consume();
   void ConsumeSoon();
@@ -120,6 +121,7 @@ class HttpConnection final
   std::string output_;
   size_t written_ = 0;  // Of `output_`.
   boost::beast::file file_;
+  uint64_t file_bytes_left_ = 0;  // Of what its answer's head has said.
   bool keeps_alive_ = false;
 };
 

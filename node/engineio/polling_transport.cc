@@ -149,6 +149,7 @@ void PollingTransport::Flush() {
     close_deadline_ = absl::InfiniteDuration();
   }
   AnswerPoll(std::move(payload));
+  if (is_over()) RefusePost();  // Nobody is there for the rest of its body.
   if (had_frames && state_ == State::kOpen) owner_.OnPollingDrained();
   if (is_over()) owner_.OnPollingWantsTurn();
 }
@@ -197,12 +198,15 @@ void PollingTransport::Finish(absl::string_view goodbye) {
   close_deadline_ = absl::InfiniteDuration();
   DropQueue();
   if (poll_ != nullptr) AnswerPoll(std::string(goodbye));
-  if (post_ != nullptr) {
-    HttpAnswer answer = EmptyAnswer(400);
-    answer.headers = rules_.headers_of(post_->request());
-    answer.closes = true;
-    AnswerPost(std::move(answer));
-  }
+  RefusePost();
+}
+
+void PollingTransport::RefusePost() {
+  if (post_ == nullptr) return;
+  HttpAnswer answer = EmptyAnswer(400);
+  answer.headers = rules_.headers_of(post_->request());
+  answer.closes = true;
+  AnswerPost(std::move(answer));
 }
 
 std::vector<SharedFramePtr> PollingTransport::Release() {

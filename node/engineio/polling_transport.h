@@ -88,6 +88,7 @@ class PollingTransport final : public ExchangeOwner {
   void TakePayload(absl::string_view payload);
   void AnswerPoll(std::string payload);
   void AnswerPost(HttpAnswer answer);
+  void RefusePost();  // If one is under way.
   // The client is at fault, or has left; `goodbye` is for its pending poll.
   void End(absl::string_view reason, absl::string_view goodbye);
   void Finish(absl::string_view goodbye);

@@ -212,6 +212,16 @@ TEST_F(PollingTransportTest, ClosesByTheNextPoll) {
   EXPECT_TRUE(polling_.is_over());
 }
 
+TEST_F(PollingTransportTest, LeavesNoPostUnansweredWhenItCloses) {
+  const auto post = Post();
+  polling_.Close(now_);
+  const auto poll = Poll();
+  polling_.Flush();
+  EXPECT_TRUE(polling_.is_over());
+  EXPECT_EQ(post->Told(), "400 ");
+  EXPECT_TRUE(post->answer().closes);
+}
+
 TEST_F(PollingTransportTest, ClosesBehindWhatIsQueued) {
   polling_.Send(MakeFrame("last"));
   polling_.Close(now_);
