@@ -289,9 +289,11 @@ void RoomLayer::OnFollowFailed(RoomHandle handle, const absl::Status& status) {
   // Those who are in already stay: they are late, but miss nothing.
   rooms_to_follow_again_.push_back(room.key);
   room.ForEachMember([&](Membership& member) {
-    while (member.state == Membership::State::kOut &&
-           !member.requests.empty() &&
-           member.requests.front().join.has_value()) {
+    // What they ask for when told so waits for the next try.
+    for (size_t asked = member.requests.size();
+         asked > 0 && member.state == Membership::State::kOut &&
+         member.requests.front().join.has_value();
+         --asked) {
       RefuseJoin(member, status);
     }
     Advance(member);

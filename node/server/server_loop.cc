@@ -143,10 +143,7 @@ void ServerLoop::OnDisconnect(SocketWire& wire, absl::string_view reason) {
   socket.CallDisconnect(socket.on_disconnecting_, "disconnecting", reason);
   rooms_.RemoveClient(wire);
   socket.self_.reset();
-  while (!socket.pending_acks_.empty()) {
-    socket.TakeAck(socket.pending_acks_.begin()->first,
-                   absl::UnavailableError("socket has been disconnected"));
-  }
+  socket.FailAcks(absl::UnavailableError("socket has been disconnected"));
   socket.CallDisconnect(socket.on_disconnect_, "disconnect", reason);
   sockets_.erase(&wire);
 }

@@ -1,5 +1,6 @@
 #include "node/server/server_loop.h"
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -452,6 +453,38 @@ TEST_F(ServerLoopTest, WhatAJoinMakesAHandlerDoIsDone) {
     refused = joined.status();
   });
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ServerLoopTest, WhoAsksAgainOfAClientThatIsGoneHearsNoMore) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  int failures = 0;
+  const std::function<void()> ask = [&] {
+    SocketOf(ann)
+        .Timeout(absl::Seconds(5))
+        .Emit("q", [&](const absl::StatusOr<Values>& answer) {
+          if (!answer.ok() && ++failures < 100) ask();
+        });
+  };
+  ask();
+  a_.loop->OnDisconnect(ann, "transport close");
+  EXPECT_EQ(failures, 1);
+}
+
+TEST_F(ServerLoopTest, WhoJoinsAgainWaitsForTheNextTry) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  int failures = 0;
+  const std::function<void()> join = [&] {
+    SocketOf(ann).Join("r", FromNow{}, [&](absl::StatusOr<Joined> joined) {
+      if (!joined.ok() && ++failures < 100) join();
+    });
+  };
+  join();
+  // The loop's own room has the first handle, and "/" the second.
+  a_.loop->follower().OnFollowFailed(RoomHandle(3),
+                                     absl::UnavailableError("no broker"));
+  EXPECT_EQ(failures, 1);
 }
 
 }  // namespace

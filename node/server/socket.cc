@@ -110,6 +110,8 @@ void Socket::Acknowledge(uint64_t ack_id,
 }
 
 bool Socket::ExpectAck(uint64_t ack_id, absl::Duration timeout, AckDone done) {
+  // Whoever asks again because the socket is gone would do so for ever.
+  if (self_ == nullptr) return false;
   if (pending_acks_.size() >= kPendingAcksPerSocketMax) {
     done(absl::ResourceExhaustedError(
         "the client owes too many acknowledgements"));
@@ -136,6 +138,14 @@ void Socket::TakeAck(uint64_t ack_id, const absl::StatusOr<Values>& answer) {
   loop_.timers().Cancel(pending.mapped().timer);
   loop_.Guard("acknowledgement", name_space_.name(),
               [&] { pending.mapped().done(answer); });
+}
+
+void Socket::FailAcks(const absl::Status& why) {
+  for (auto& [ack_id, pending] : std::exchange(pending_acks_, {})) {
+    loop_.timers().Cancel(pending.timer);
+    loop_.Guard("acknowledgement", name_space_.name(),
+                [&] { pending.done(why); });
+  }
 }
 
 // ---- Everybody but this socket ----

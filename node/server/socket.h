@@ -84,8 +84,9 @@ class Socket {
   // One socket, at once, past the log. Arguments are anything that a Value can
   // be made of. If the last is a function (see AckDone), the client is asked to
   // acknowledge, and it is called when that has come; without Timeout() it may
-  // take until the client is gone. What cannot be said (a reserved event name,
-  // more than 10 attachments, text that is not UTF-8) is logged.
+  // take until the client is gone. Who asks after that hears nothing. What
+  // cannot be said (a reserved event name, more than 10 attachments, text that
+  // is not UTF-8) is logged.
   template <typename... Arguments>
   void Emit(absl::string_view event, Arguments&&... arguments) {
     EmitArguments<AckDone> taken =
@@ -169,9 +170,11 @@ class Socket {
   void Dispatch(const IncomingEvent& event);
   void Send(const FrameList& frames);
   void Acknowledge(uint64_t ack_id, std::variant<Values, Ack::Json> answer);
-  // False if too many are owed already; `done` was told.
+  // False if too many are owed already, and `done` was told; or if the socket
+  // is gone, and nobody is told any more.
   bool ExpectAck(uint64_t ack_id, absl::Duration timeout, AckDone done);
   void TakeAck(uint64_t ack_id, const absl::StatusOr<Values>& answer);
+  void FailAcks(const absl::Status& why);
   void CallDisconnect(const std::vector<DisconnectHandler>& handlers,
                       absl::string_view what, absl::string_view reason);
 
