@@ -30,12 +30,16 @@ void Room::Remove(Membership& member) {
 }
 
 void Room::ForEachMember(absl::FunctionRef<void(Membership&)> visit) {
+  const std::shared_ptr<Room> room = shared_from_this();
   std::vector<std::shared_ptr<Membership>> visited;
   visited.reserve(members.size());
   for (Membership* member : members) {
     visited.push_back(member->shared_from_this());
   }
-  for (const std::shared_ptr<Membership>& member : visited) visit(*member);
+  for (const std::shared_ptr<Membership>& member : visited) {
+    // What one is told may make another leave.
+    if (!member->removed) visit(*member);
+  }
 }
 
 void Membership::Become(State next) {

@@ -62,12 +62,13 @@ struct RoomClient : std::enable_shared_from_this<RoomClient> {
 };
 
 // A room that somebody is in or wants to be in, or that is always followed.
-struct Room {
+struct Room : std::enable_shared_from_this<Room> {
   explicit Room(const RoomKey& its_key) : key(its_key), packets(its_key) {}
 
   void Add(Membership& member);
   void Remove(Membership& member);
-  // Members may go while being visited.
+  // Members may go while being visited, and the room with them. Who has gone
+  // before it is their turn is not visited.
   void ForEachMember(absl::FunctionRef<void(Membership&)> visit);
 
   const RoomKey key;
@@ -82,7 +83,7 @@ struct Room {
   RecentFrames recent;
 };
 
-using RoomTable = absl::flat_hash_map<RoomKey, std::unique_ptr<Room>>;
+using RoomTable = absl::flat_hash_map<RoomKey, std::shared_ptr<Room>>;
 
 // A socket in a room, or on its way in or out.
 struct Membership : std::enable_shared_from_this<Membership> {
@@ -121,6 +122,7 @@ struct Membership : std::enable_shared_from_this<Membership> {
   bool reading = false;
   bool waiting = false;    // In client.waiting.
   bool answering = false;  // Answer() is under way.
+  bool removed = false;    // From room and client, which may be gone.
 };
 
 }  // namespace roomlog

@@ -120,9 +120,9 @@ Room* RoomLayer::FindRoom(const RoomKey& key) const {
 }
 
 Room& RoomLayer::RoomOf(const RoomKey& key) {
-  std::unique_ptr<Room>& room = rooms_[key];
+  std::shared_ptr<Room>& room = rooms_[key];
   if (room == nullptr) {
-    room = std::make_unique<Room>(key);
+    room = std::make_shared<Room>(key);
     Follow(*room);
   }
   return *room;
@@ -151,6 +151,7 @@ void RoomLayer::Follow(Room& room) {
 void RoomLayer::Remove(Membership& member) {
   RoomClient& client = member.client;
   Room& room = member.room;
+  member.removed = true;
   room.Remove(member);
   if (member.waiting) {
     client.waiting.erase(std::find_if(
@@ -327,34 +328,36 @@ void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
 }
 
 void RoomLayer::BeginNewEpoch(Room& room, Position to) {
+  const std::shared_ptr<Room> held = room.shared_from_this();
   const Epoch old_epoch = room.position->epoch;
   room.position = to;
   room.recent.Reset(to.offset);
-  for (Membership* member : room.members) {
-    const Gap gap{GapReason::kEpoch, {old_epoch, member->cursor}, to};
-    switch (member->state) {
+  // A join that begins anew may be answered at once.
+  room.ForEachMember([&](Membership& member) {
+    const Gap gap{GapReason::kEpoch, {old_epoch, member.cursor}, to};
+    switch (member.state) {
       case Membership::State::kOut:
         break;
       case Membership::State::kBehind:
       case Membership::State::kLive:
-        SendGap(*member, gap);
-        member->DropReplay();
-        member->cursor = to.offset;
-        member->Become(Membership::State::kLive);
+        SendGap(member, gap);
+        member.DropReplay();
+        member.cursor = to.offset;
+        member.Become(Membership::State::kLive);
         break;
       case Membership::State::kJoining: {
         // It begins anew. What was sent so far belongs to the old life, and so
         // does what a member who joins anew had before.
-        if (member->is_member) SendGap(*member, gap);
+        if (member.is_member) SendGap(member, gap);
         std::optional<Position> lost_from;
-        if (member->replay->sent() > 0) lost_from = member->replay->position();
-        member->DropReplay();
-        member->cursor = to.offset;
-        BeginJoin(*member, lost_from);
+        if (member.replay->sent() > 0) lost_from = member.replay->position();
+        member.DropReplay();
+        member.cursor = to.offset;
+        BeginJoin(member, lost_from);
         break;
       }
     }
-  }
+  });
   AdvanceAll(room);
 }
 

@@ -487,5 +487,39 @@ TEST_F(ServerLoopTest, WhoJoinsAgainWaitsForTheNextTry) {
   EXPECT_EQ(failures, 1);
 }
 
+TEST_F(ServerLoopTest, AJoinMayMakeAnotherSocketLeave) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& bob = Connect(a_);
+  SocketOf(ann).Join("r", FromNow{},
+                     [&](absl::StatusOr<Joined>) { SocketOf(bob).Leave("r"); });
+  SocketOf(bob).Join("r");
+  backplanes_.Settle();
+  a_.io().To("r").Emit("e");
+  backplanes_.Settle();
+  EXPECT_THAT(ann.TakeSent(), ElementsAre(R"(2["e"])"));
+  EXPECT_THAT(bob.TakeSent(), IsEmpty());
+}
+
+TEST_F(ServerLoopTest, AJoinInANewEpochMayMakeAnotherSocketLeave) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& bob = Connect(a_);
+  SocketOf(ann).Join("r");
+  SocketOf(bob).Join("r");
+  a_.io().Publish("r", "m", 1, {}, nullptr);
+  backplanes_.Settle();
+  // The read of it is under way when the log begins anew.
+  SocketOf(ann).Join("r", FromStart{},
+                     [&](absl::StatusOr<Joined>) { SocketOf(bob).Leave("r"); });
+  ann.TakeSent();
+  bob.TakeSent();
+  a_.loop->follower().OnFollowing(RoomHandle(3), {Epoch(0xf), Offset(0)});
+  EXPECT_THAT(SocketOf(ann).Rooms(), ElementsAre(ann.id(), "r"));
+  EXPECT_THAT(SocketOf(bob).Rooms(), ElementsAre(bob.id()));
+  EXPECT_THAT(ann.TakeSent(), ElementsAre(HasSubstr("roomlog:gap")));
+  EXPECT_THAT(bob.TakeSent(), IsEmpty());  // It had left by then.
+}
+
 }  // namespace
 }  // namespace roomlog
