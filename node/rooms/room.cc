@@ -63,6 +63,7 @@ void Membership::DropReplay() {
 void Membership::Answer(absl::StatusOr<Joined> answer) {
   JoinDone done = std::move(requests.front().done);
   requests.pop_front();
+  --client.unanswered;
   if (done == nullptr) return;
   answering = true;
   std::move(done)(std::move(answer));

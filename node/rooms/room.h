@@ -46,6 +46,9 @@ struct RoomClient : std::enable_shared_from_this<RoomClient> {
 
   explicit RoomClient(SocketWire& its_socket) : socket(its_socket) {}
 
+  bool asks_too_much() const {
+    return unanswered >= kUnansweredRequestsPerClientMax;
+  }
   bool full() const { return socket.queued_bytes() > kClientBufferBytesMax; }
   void Send(const FrameList& frames) {
     for (const SharedFramePtr& frame : frames) socket.Send(frame);
@@ -58,7 +61,8 @@ struct RoomClient : std::enable_shared_from_this<RoomClient> {
   SocketWire& socket;
   absl::flat_hash_map<const Room*, std::shared_ptr<Membership>> memberships;
   std::deque<Work> waiting;
-  size_t reads = 0;  // Under way.
+  size_t reads = 0;       // Under way.
+  size_t unanswered = 0;  // Joins, leaves and reads of history.
 };
 
 // A room that somebody is in or wants to be in, or that is always followed.

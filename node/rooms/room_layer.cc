@@ -53,7 +53,15 @@ void RoomLayer::Join(SocketWire& socket, const RoomKey& room,
     }
     return;
   }
+  if (client->asks_too_much()) {
+    if (done != nullptr) {
+      std::move(done)(
+          absl::ResourceExhaustedError("too many requests are unanswered"));
+    }
+    return;
+  }
   Membership& member = MembershipOf(*client, room);
+  ++client->unanswered;
   member.requests.push_back({start, std::move(done)});
   Advance(member);
   Pump(*client);
@@ -67,6 +75,15 @@ void RoomLayer::Leave(SocketWire& socket, const RoomKey& room, JoinDone done) {
     if (done != nullptr) std::move(done)(Joined());
     return;
   }
+  // One that makes a difference is taken: there are no more than joins.
+  if (client->asks_too_much() && !client->WantsIn(&member->room)) {
+    if (done != nullptr) {
+      std::move(done)(
+          absl::ResourceExhaustedError("too many requests are unanswered"));
+    }
+    return;
+  }
+  ++client->unanswered;
   member->requests.push_back({std::nullopt, std::move(done)});
   Advance(*member);
   Pump(*client);

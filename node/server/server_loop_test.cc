@@ -521,5 +521,37 @@ TEST_F(ServerLoopTest, AJoinInANewEpochMayMakeAnotherSocketLeave) {
   EXPECT_THAT(bob.TakeSent(), IsEmpty());  // It had left by then.
 }
 
+TEST_F(ServerLoopTest, RequestsOfAClientThatDoesNotReadAreBounded) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  ann.StopReading();
+  ann.QueueBytes(kClientBufferBytesMax + 1);
+  size_t answered = 0;
+  size_t refused = 0;
+  const auto note = [&](const auto& answer) {
+    ++(absl::IsResourceExhausted(answer.status()) ? refused : answered);
+  };
+  const HistoryQuery query = {.room = *RoomKey::Make("/", "r"), .limit = 1};
+  for (size_t i = 0; i < kUnansweredRequestsPerClientMax / 2; ++i) {
+    SocketOf(ann).Join("r", FromNow{}, note);
+    SocketOf(ann).History(query, note);
+  }
+  EXPECT_EQ(refused, 0u);
+  SocketOf(ann).Join("r", FromNow{}, note);
+  SocketOf(ann).History(query, note);
+  EXPECT_EQ(refused, 2u);
+  // What makes a difference is done all the same.
+  SocketOf(ann).Leave("r", note);
+  EXPECT_THAT(SocketOf(ann).Rooms(), ElementsAre(ann.id()));
+  SocketOf(ann).Leave("r", note);
+  EXPECT_EQ(refused, 3u);
+  ann.Read(*a_.loop);
+  backplanes_.Settle();
+  EXPECT_EQ(answered, kUnansweredRequestsPerClientMax + 1);
+  SocketOf(ann).Join("r", FromNow{}, note);
+  backplanes_.Settle();
+  EXPECT_EQ(answered, kUnansweredRequestsPerClientMax + 2);
+}
+
 }  // namespace
 }  // namespace roomlog
