@@ -157,6 +157,7 @@ void ServerLoop::OnDrained(SocketWire& wire) {
 
 void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
                          std::string id, PublishedDone done) {
+  done = Guarded("publish", room.name_space(), std::move(done));
   rooms_.Publish(
       {.room = std::move(room),
        .flags = flags | proto::EVENT_FLAG_ROOM_APPLICATION,
@@ -173,6 +174,7 @@ void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
 }
 
 void ServerLoop::ReadHistory(HistoryQuery query, HistoryDone done) {
+  done = Guarded("history", query.room.name_space(), std::move(done));
   rooms_.ReadHistory(std::move(query), std::move(done));
 }
 

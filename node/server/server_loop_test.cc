@@ -17,6 +17,7 @@
 namespace roomlog {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -551,6 +552,27 @@ TEST_F(ServerLoopTest, RequestsOfAClientThatDoesNotReadAreBounded) {
   SocketOf(ann).Join("r", FromNow{}, note);
   backplanes_.Settle();
   EXPECT_EQ(answered, kUnansweredRequestsPerClientMax + 2);
+}
+
+TEST_F(ServerLoopTest, WhatIsToldOfARoomMayThrow) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  const auto fail = [](const auto&) { throw std::runtime_error("oh"); };
+  const HistoryQuery query = {.room = *RoomKey::Make("/", "r"), .limit = 1};
+  SocketOf(ann).Join("r", FromNow{}, fail);
+  SocketOf(ann).Join("", FromNow{}, fail);
+  SocketOf(ann).History(query, fail);
+  a_.io().Publish("r", "m", 1, {}, fail);
+  a_.io().History(query, fail);
+  backplanes_.Settle();
+  SocketOf(ann).Leave("r", fail);
+  EXPECT_THAT(a_.log, SizeIs(6));
+  EXPECT_THAT(a_.log, Each(HasSubstr("threw: oh")));
+  bool joined = false;
+  SocketOf(ann).Join("r", FromNow{},
+                     [&](absl::StatusOr<Joined>) { joined = true; });
+  backplanes_.Settle();
+  EXPECT_TRUE(joined);
 }
 
 }  // namespace

@@ -176,6 +176,7 @@ void Socket::Join(const std::vector<std::string>& rooms) {
 
 void Socket::Join(absl::string_view room, const ReplayStart& start,
                   JoinDone done) {
+  done = loop_.Guarded("join", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok() || room.empty()) {
     if (done == nullptr) return;
@@ -191,6 +192,7 @@ void Socket::Join(absl::string_view room, const ReplayStart& start,
 }
 
 void Socket::Leave(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("leave", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok() || room.empty()) {
     if (done != nullptr) std::move(done)(Joined());
@@ -206,6 +208,7 @@ std::vector<std::string> Socket::Rooms() const {
 }
 
 void Socket::History(HistoryQuery query, HistoryDone done) {
+  done = loop_.Guarded("history", name_space_.name(), std::move(done));
   loop_.rooms().ReadHistory(wire_, std::move(query), std::move(done));
 }
 
