@@ -10,8 +10,12 @@ Socket::Socket(ServerLoop& loop, SocketWire& wire, Namespace name_space)
     : loop_(loop),
       wire_(wire),
       name_space_(std::move(name_space)),
-      auth_(ParseJson(wire.auth()).value_or(Value())),
       self_(std::make_shared<Socket*>(this)) {}
+
+SocketHandshake Socket::Handshake() const {
+  // Not kept: as values it takes many times the memory of its text.
+  return {wire_.handshake(), ParseJson(wire_.auth()).value_or(Value())};
+}
 
 // ---- What it says ----
 

@@ -26,10 +26,11 @@ namespace roomlog {
 
 class ServerLoop;
 
-// What the client said when it connected. Lasts as long as the socket.
+// What the client said when it connected. `request` lasts as long as the
+// socket.
 struct SocketHandshake {
   const HandshakeInfo& request;  // Headers, URL, address, time.
-  const Value& auth;             // `{}` if it gave none.
+  Value auth;                    // `{}` if it gave none.
 };
 
 // Belongs to the loop of its connection: everything here is called on that
@@ -50,7 +51,8 @@ class Socket {
   // 20 characters, unique in the cluster, known to others.
   const std::string& id() const { return wire_.id(); }
   const Namespace& name_space() const { return name_space_; }
-  SocketHandshake Handshake() const { return {wire_.handshake(), auth_}; }
+  // Reads `auth` anew each time.
+  SocketHandshake Handshake() const;
   // Whatever the program keeps with it; FetchSockets() shows it to all nodes.
   Value& Data() { return data_; }
   // In the namespace: no longer from within a middleware, not yet after
@@ -181,7 +183,6 @@ class Socket {
   ServerLoop& loop_;
   SocketWire& wire_;
   const Namespace name_space_;
-  const Value auth_;
   Value data_;
   bool is_connected_ = false;
   // Who finds it empty finds no socket.
