@@ -1,5 +1,6 @@
 #include "node/rooms/room.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace roomlog {
@@ -29,6 +30,12 @@ void Room::Remove(Membership& member) {
   members.pop_back();
 }
 
+void Room::MoveTo(Position to) {
+  for (Membership* const member : members) member->MoveCursorToRoom();
+  position = to;
+  recent.Reset(to.offset);
+}
+
 void Room::ForEachMember(absl::FunctionRef<void(Membership&)> visit) {
   const std::shared_ptr<Room> room = shared_from_this();
   std::vector<std::shared_ptr<Membership>> visited;
@@ -52,6 +59,11 @@ void Membership::Become(State next) {
   if (room.catching_up == 0 && room.position.has_value()) {
     room.recent.Reset(room.position->offset);
   }
+}
+
+void Membership::MoveCursorToRoom() {
+  if (state != State::kLive || !room.position.has_value()) return;
+  cursor = std::max(cursor, room.position->offset);
 }
 
 void Membership::DropReplay() {

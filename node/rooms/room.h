@@ -71,6 +71,8 @@ struct Room : std::enable_shared_from_this<Room> {
 
   void Add(Membership& member);
   void Remove(Membership& member);
+  // Without those who are live having got what lies in between.
+  void MoveTo(Position to);
   // Members may go while being visited, and the room with them. Who has gone
   // before it is their turn is not visited.
   void ForEachMember(absl::FunctionRef<void(Membership&)> visit);
@@ -106,6 +108,9 @@ struct Membership : std::enable_shared_from_this<Membership> {
       : client(its_client), room(its_room) {}
 
   void Become(State next);
+  // A live member has all up to the room's position, though what was for others
+  // may not have moved its cursor. To be called before that ceases to hold.
+  void MoveCursorToRoom();
   // No answer to a read that is under way matters any more.
   void DropReplay();
   // Takes the first request away and answers it. Whatever that makes the

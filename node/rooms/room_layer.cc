@@ -284,8 +284,7 @@ void RoomLayer::OnFollowing(RoomHandle handle, Position head) {
   }
   // If the room was followed before, its members read what came in between.
   if (!room.position.has_value() || room.position->offset < head.offset) {
-    room.position = head;
-    room.recent.Reset(head.offset);
+    room.MoveTo(head);
     for (Membership* member : room.members) {
       if (member->state == Membership::State::kLive) GoOn(*member);
     }
@@ -330,8 +329,7 @@ void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
     return;
   }
   if (to.offset <= room.position->offset) return;
-  room.position = to;
-  room.recent.Reset(to.offset);
+  room.MoveTo(to);
   for (Membership* member : room.members) {
     // Those who are being sent the past will find the gap in the log.
     if (member->state != Membership::State::kLive ||
@@ -347,8 +345,7 @@ void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
 void RoomLayer::BeginNewEpoch(Room& room, Position to) {
   const std::shared_ptr<Room> held = room.shared_from_this();
   const Epoch old_epoch = room.position->epoch;
-  room.position = to;
-  room.recent.Reset(to.offset);
+  room.MoveTo(to);
   // A join that begins anew may be answered at once.
   room.ForEachMember([&](Membership& member) {
     const Gap gap{GapReason::kEpoch, {old_epoch, member.cursor}, to};

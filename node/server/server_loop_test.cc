@@ -575,5 +575,37 @@ TEST_F(ServerLoopTest, WhatIsToldOfARoomMayThrow) {
   EXPECT_TRUE(joined);
 }
 
+TEST_F(ServerLoopTest, WhatWasForOthersIsNoGap) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& slow = Connect(a_);
+  // So many that the log forgets the first.
+  for (size_t i = 0; i <= kLocalRoomEventsMax; ++i) {
+    a_.io().To(ann.id()).Emit("ann alone");
+  }
+  backplanes_.Settle();
+  slow.StopReading();
+  slow.QueueBytes(kClientBufferBytesMax + 1);
+  a_.io().Emit("all");
+  backplanes_.Settle();
+  slow.Read(*a_.loop);
+  backplanes_.Settle();
+  EXPECT_THAT(slow.TakeSent(), ElementsAre(R"(2["all"])"));
+}
+
+TEST_F(ServerLoopTest, AGapBeginsAfterWhatWasForOthers) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& bob = Connect(a_);
+  for (int i = 0; i < 3; ++i) a_.io().To(ann.id()).Emit("ann alone");
+  backplanes_.Settle();
+  a_.loop->follower().OnGap(RoomHandle(2), {Epoch(0xe), Offset(3)},
+                            {Epoch(0xe), Offset(9)}, GapReason::kDamage);
+  EXPECT_THAT(bob.TakeSent(), ElementsAre(HasSubstr(R"("from":"e-3")")));
+  a_.loop->follower().OnGap(RoomHandle(2), {Epoch(0xe), Offset(9)},
+                            {Epoch(0xf), Offset(0)}, GapReason::kEpoch);
+  EXPECT_THAT(bob.TakeSent(), ElementsAre(HasSubstr(R"("from":"e-9")")));
+}
+
 }  // namespace
 }  // namespace roomlog
