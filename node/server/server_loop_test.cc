@@ -607,5 +607,22 @@ TEST_F(ServerLoopTest, AGapBeginsAfterWhatWasForOthers) {
   EXPECT_THAT(bob.TakeSent(), ElementsAre(HasSubstr(R"("from":"e-9")")));
 }
 
+TEST_F(ServerLoopTest, AVolatileQuestionThatIsNotAskedTimesOut) {
+  Start();
+  FakeSocket& slow = Connect(a_);
+  slow.StopReading();
+  slow.QueueBytes(kVolatileQueueBytesMax + 1);
+  absl::Status status;
+  SocketOf(slow)
+      .Volatile()
+      .Timeout(absl::Seconds(1))
+      .Emit("q", [&](const absl::StatusOr<Values>& answer) {
+        status = answer.status();
+      });
+  EXPECT_THAT(slow.TakeSent(), IsEmpty());
+  Advance(absl::Seconds(1));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
 }  // namespace
 }  // namespace roomlog

@@ -78,9 +78,9 @@ void Socket::Send(const FrameList& frames) {
 
 void Socket::EmitValues(absl::string_view event, const Values& values,
                         AckDone done, const EmitOptions& options) {
-  if (options.is_volatile && wire_.queued_bytes() > kVolatileQueueBytesMax) {
-    return;
-  }
+  const bool is_skipped =
+      options.is_volatile && wire_.queued_bytes() > kVolatileQueueBytesMax;
+  if (is_skipped && !done) return;
   std::optional<uint64_t> ack_id;
   if (done) ack_id = loop_.NextAckId();
   const absl::StatusOr<EncodedPacket> packet =
@@ -93,7 +93,8 @@ void Socket::EmitValues(absl::string_view event, const Values& values,
     return;
   }
   if (done && !ExpectAck(*ack_id, options.timeout, std::move(done))) return;
-  Send(MakeFrames(*packet));
+  // Like a question that gets lost on its way: it times out.
+  if (!is_skipped) Send(MakeFrames(*packet));
 }
 
 void Socket::Acknowledge(uint64_t ack_id,
