@@ -1,5 +1,6 @@
 #include "node/rooms/room.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace roomlog {
@@ -29,13 +30,23 @@ void Room::Remove(Membership& member) {
   members.pop_back();
 }
 
+void Room::MoveTo(Position to) {
+  for (Membership* const member : members) member->MoveCursorToRoom();
+  position = to;
+  recent.Reset(to.offset);
+}
+
 void Room::ForEachMember(absl::FunctionRef<void(Membership&)> visit) {
+  const std::shared_ptr<Room> room = shared_from_this();
   std::vector<std::shared_ptr<Membership>> visited;
   visited.reserve(members.size());
   for (Membership* member : members) {
     visited.push_back(member->shared_from_this());
   }
-  for (const std::shared_ptr<Membership>& member : visited) visit(*member);
+  for (const std::shared_ptr<Membership>& member : visited) {
+    // What one is told may make another leave.
+    if (!member->removed) visit(*member);
+  }
 }
 
 void Membership::Become(State next) {
@@ -50,6 +61,11 @@ void Membership::Become(State next) {
   }
 }
 
+void Membership::MoveCursorToRoom() {
+  if (state != State::kLive || !room.position.has_value()) return;
+  cursor = std::max(cursor, room.position->offset);
+}
+
 void Membership::DropReplay() {
   replay.reset();
   ++reads_begun;
@@ -59,6 +75,7 @@ void Membership::DropReplay() {
 void Membership::Answer(absl::StatusOr<Joined> answer) {
   JoinDone done = std::move(requests.front().done);
   requests.pop_front();
+  --client.unanswered;
   if (done == nullptr) return;
   answering = true;
   std::move(done)(std::move(answer));

@@ -46,6 +46,9 @@ struct RoomClient : std::enable_shared_from_this<RoomClient> {
 
   explicit RoomClient(SocketWire& its_socket) : socket(its_socket) {}
 
+  bool asks_too_much() const {
+    return unanswered >= kUnansweredRequestsPerClientMax;
+  }
   bool full() const { return socket.queued_bytes() > kClientBufferBytesMax; }
   void Send(const FrameList& frames) {
     for (const SharedFramePtr& frame : frames) socket.Send(frame);
@@ -58,16 +61,20 @@ struct RoomClient : std::enable_shared_from_this<RoomClient> {
   SocketWire& socket;
   absl::flat_hash_map<const Room*, std::shared_ptr<Membership>> memberships;
   std::deque<Work> waiting;
-  size_t reads = 0;  // Under way.
+  size_t reads = 0;       // Under way.
+  size_t unanswered = 0;  // Joins, leaves and reads of history.
 };
 
 // A room that somebody is in or wants to be in, or that is always followed.
-struct Room {
+struct Room : std::enable_shared_from_this<Room> {
   explicit Room(const RoomKey& its_key) : key(its_key), packets(its_key) {}
 
   void Add(Membership& member);
   void Remove(Membership& member);
-  // Members may go while being visited.
+  // Without those who are live having got what lies in between.
+  void MoveTo(Position to);
+  // Members may go while being visited, and the room with them. Who has gone
+  // before it is their turn is not visited.
   void ForEachMember(absl::FunctionRef<void(Membership&)> visit);
 
   const RoomKey key;
@@ -82,7 +89,7 @@ struct Room {
   RecentFrames recent;
 };
 
-using RoomTable = absl::flat_hash_map<RoomKey, std::unique_ptr<Room>>;
+using RoomTable = absl::flat_hash_map<RoomKey, std::shared_ptr<Room>>;
 
 // A socket in a room, or on its way in or out.
 struct Membership : std::enable_shared_from_this<Membership> {
@@ -101,6 +108,9 @@ struct Membership : std::enable_shared_from_this<Membership> {
       : client(its_client), room(its_room) {}
 
   void Become(State next);
+  // A live member has all up to the room's position, though what was for others
+  // may not have moved its cursor. To be called before that ceases to hold.
+  void MoveCursorToRoom();
   // No answer to a read that is under way matters any more.
   void DropReplay();
   // Takes the first request away and answers it. Whatever that makes the
@@ -121,6 +131,7 @@ struct Membership : std::enable_shared_from_this<Membership> {
   bool reading = false;
   bool waiting = false;    // In client.waiting.
   bool answering = false;  // Answer() is under way.
+  bool removed = false;    // From room and client, which may be gone.
 };
 
 }  // namespace roomlog

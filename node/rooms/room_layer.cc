@@ -53,7 +53,15 @@ void RoomLayer::Join(SocketWire& socket, const RoomKey& room,
     }
     return;
   }
+  if (client->asks_too_much()) {
+    if (done != nullptr) {
+      std::move(done)(
+          absl::ResourceExhaustedError("too many requests are unanswered"));
+    }
+    return;
+  }
   Membership& member = MembershipOf(*client, room);
+  ++client->unanswered;
   member.requests.push_back({start, std::move(done)});
   Advance(member);
   Pump(*client);
@@ -67,6 +75,15 @@ void RoomLayer::Leave(SocketWire& socket, const RoomKey& room, JoinDone done) {
     if (done != nullptr) std::move(done)(Joined());
     return;
   }
+  // One that makes a difference is taken: there are no more than joins.
+  if (client->asks_too_much() && !client->WantsIn(&member->room)) {
+    if (done != nullptr) {
+      std::move(done)(
+          absl::ResourceExhaustedError("too many requests are unanswered"));
+    }
+    return;
+  }
+  ++client->unanswered;
   member->requests.push_back({std::nullopt, std::move(done)});
   Advance(*member);
   Pump(*client);
@@ -120,9 +137,9 @@ Room* RoomLayer::FindRoom(const RoomKey& key) const {
 }
 
 Room& RoomLayer::RoomOf(const RoomKey& key) {
-  std::unique_ptr<Room>& room = rooms_[key];
+  std::shared_ptr<Room>& room = rooms_[key];
   if (room == nullptr) {
-    room = std::make_unique<Room>(key);
+    room = std::make_shared<Room>(key);
     Follow(*room);
   }
   return *room;
@@ -151,6 +168,7 @@ void RoomLayer::Follow(Room& room) {
 void RoomLayer::Remove(Membership& member) {
   RoomClient& client = member.client;
   Room& room = member.room;
+  member.removed = true;
   room.Remove(member);
   if (member.waiting) {
     client.waiting.erase(std::find_if(
@@ -266,8 +284,7 @@ void RoomLayer::OnFollowing(RoomHandle handle, Position head) {
   }
   // If the room was followed before, its members read what came in between.
   if (!room.position.has_value() || room.position->offset < head.offset) {
-    room.position = head;
-    room.recent.Reset(head.offset);
+    room.MoveTo(head);
     for (Membership* member : room.members) {
       if (member->state == Membership::State::kLive) GoOn(*member);
     }
@@ -289,9 +306,11 @@ void RoomLayer::OnFollowFailed(RoomHandle handle, const absl::Status& status) {
   // Those who are in already stay: they are late, but miss nothing.
   rooms_to_follow_again_.push_back(room.key);
   room.ForEachMember([&](Membership& member) {
-    while (member.state == Membership::State::kOut &&
-           !member.requests.empty() &&
-           member.requests.front().join.has_value()) {
+    // What they ask for when told so waits for the next try.
+    for (size_t asked = member.requests.size();
+         asked > 0 && member.state == Membership::State::kOut &&
+         member.requests.front().join.has_value();
+         --asked) {
       RefuseJoin(member, status);
     }
     Advance(member);
@@ -310,8 +329,7 @@ void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
     return;
   }
   if (to.offset <= room.position->offset) return;
-  room.position = to;
-  room.recent.Reset(to.offset);
+  room.MoveTo(to);
   for (Membership* member : room.members) {
     // Those who are being sent the past will find the gap in the log.
     if (member->state != Membership::State::kLive ||
@@ -325,34 +343,35 @@ void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
 }
 
 void RoomLayer::BeginNewEpoch(Room& room, Position to) {
+  const std::shared_ptr<Room> held = room.shared_from_this();
   const Epoch old_epoch = room.position->epoch;
-  room.position = to;
-  room.recent.Reset(to.offset);
-  for (Membership* member : room.members) {
-    const Gap gap{GapReason::kEpoch, {old_epoch, member->cursor}, to};
-    switch (member->state) {
+  room.MoveTo(to);
+  // A join that begins anew may be answered at once.
+  room.ForEachMember([&](Membership& member) {
+    const Gap gap{GapReason::kEpoch, {old_epoch, member.cursor}, to};
+    switch (member.state) {
       case Membership::State::kOut:
         break;
       case Membership::State::kBehind:
       case Membership::State::kLive:
-        SendGap(*member, gap);
-        member->DropReplay();
-        member->cursor = to.offset;
-        member->Become(Membership::State::kLive);
+        SendGap(member, gap);
+        member.DropReplay();
+        member.cursor = to.offset;
+        member.Become(Membership::State::kLive);
         break;
       case Membership::State::kJoining: {
         // It begins anew. What was sent so far belongs to the old life, and so
         // does what a member who joins anew had before.
-        if (member->is_member) SendGap(*member, gap);
+        if (member.is_member) SendGap(member, gap);
         std::optional<Position> lost_from;
-        if (member->replay->sent() > 0) lost_from = member->replay->position();
-        member->DropReplay();
-        member->cursor = to.offset;
-        BeginJoin(*member, lost_from);
+        if (member.replay->sent() > 0) lost_from = member.replay->position();
+        member.DropReplay();
+        member.cursor = to.offset;
+        BeginJoin(member, lost_from);
         break;
       }
     }
-  }
+  });
   AdvanceAll(room);
 }
 

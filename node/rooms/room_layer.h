@@ -85,18 +85,21 @@ class RoomLayer final : public RoomFollower {
 
   // Makes the socket a member: first it gets the history asked for, then `done`
   // is called, then comes what is said live. Requests for one room are done in
-  // their order. Errors: RESOURCE_EXHAUSTED (kRoomsPerClientMax, or the node
-  // follows too many), OUT_OF_RANGE (the offset is beyond the log),
-  // INVALID_ARGUMENT (the room), UNAVAILABLE, DATA_LOSS.
+  // their order. Errors: RESOURCE_EXHAUSTED (kRoomsPerClientMax,
+  // kUnansweredRequestsPerClientMax, or the node follows too many),
+  // OUT_OF_RANGE (the offset is beyond the log), INVALID_ARGUMENT (the room),
+  // UNAVAILABLE, DATA_LOSS.
   void Join(SocketWire& socket, const RoomKey& room, const ReplayStart& start,
             JoinDone done);
-  // `done` is told once nothing more comes from the room; always OK.
+  // `done` is told once nothing more comes from the room. Error:
+  // RESOURCE_EXHAUSTED, if it has left already and too much is unanswered.
   void Leave(SocketWire& socket, const RoomKey& room, JoinDone done);
   // The rooms it is in or wants to be in, without the one of the empty name.
   std::vector<std::string> RoomsOf(const SocketWire& socket) const;
   bool WantsIn(const SocketWire& socket, const RoomKey& room) const;
 
-  // Reads a page for a socket, once its queue has room for the answer.
+  // Reads a page for a socket, once its queue has room for the answer; told
+  // RESOURCE_EXHAUSTED beyond kUnansweredRequestsPerClientMax.
   void ReadHistory(SocketWire& socket, HistoryQuery query, HistoryDone done);
   // Reads it for nobody in particular.
   void ReadHistory(HistoryQuery query, HistoryDone done);

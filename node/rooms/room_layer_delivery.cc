@@ -77,6 +77,7 @@ void RoomLayer::DeliverTo(Membership& member, const EventView& event,
   if (event.offset <= member.cursor) return;
   if (client.full() && (is_wanted || rendered.envelope == nullptr)) {
     // Its queue is long enough; it reads on from here as that drains.
+    member.MoveCursorToRoom();
     member.Become(Membership::State::kBehind);
     Enqueue(member);
     return;

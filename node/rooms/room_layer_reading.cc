@@ -176,6 +176,12 @@ void RoomLayer::ReadHistory(SocketWire& socket, HistoryQuery query,
                             HistoryDone done) {
   RoomClient* const client = FindClient(socket);
   if (client == nullptr) return;
+  if (client->asks_too_much()) {
+    std::move(done)(
+        absl::ResourceExhaustedError("too many requests are unanswered"));
+    return;
+  }
+  ++client->unanswered;
   client->waiting.push_back(
       {nullptr,
        [this, client, query = std::make_shared<const HistoryQuery>(query),
@@ -217,8 +223,10 @@ void RoomLayer::StartHistoryRead(RoomClient& client,
                  StartHistoryRead(*client, query, done);
                }});
         } else if (!page.ok()) {
+          --client->unanswered;
           std::move (*done)(page.status());
         } else {
+          --client->unanswered;
           NoteLogHead({page->epoch, page->head});
           absl::StatusOr<HistoryAnswer> answer = AnswerFor(*query, *page);
           if (answer.ok()) unsendable_events_ += answer->left_out;

@@ -143,10 +143,7 @@ void ServerLoop::OnDisconnect(SocketWire& wire, absl::string_view reason) {
   socket.CallDisconnect(socket.on_disconnecting_, "disconnecting", reason);
   rooms_.RemoveClient(wire);
   socket.self_.reset();
-  while (!socket.pending_acks_.empty()) {
-    socket.TakeAck(socket.pending_acks_.begin()->first,
-                   absl::UnavailableError("socket has been disconnected"));
-  }
+  socket.FailAcks(absl::UnavailableError("socket has been disconnected"));
   socket.CallDisconnect(socket.on_disconnect_, "disconnect", reason);
   sockets_.erase(&wire);
 }
@@ -160,6 +157,7 @@ void ServerLoop::OnDrained(SocketWire& wire) {
 
 void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
                          std::string id, PublishedDone done) {
+  done = Guarded("publish", room.name_space(), std::move(done));
   rooms_.Publish(
       {.room = std::move(room),
        .flags = flags | proto::EVENT_FLAG_ROOM_APPLICATION,
@@ -176,6 +174,7 @@ void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
 }
 
 void ServerLoop::ReadHistory(HistoryQuery query, HistoryDone done) {
+  done = Guarded("history", query.room.name_space(), std::move(done));
   rooms_.ReadHistory(std::move(query), std::move(done));
 }
 

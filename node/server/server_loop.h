@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -78,6 +80,19 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   bool Guard(absl::string_view what, absl::string_view name_space,
              absl::FunctionRef<void()> handler) const {
     return core_->Guard(what, name_space, clock_, handler);
+  }
+  // `done`, guarded so. It is a program's, and the layers that call it do not
+  // expect it to throw.
+  template <typename Answer>
+  absl::AnyInvocable<void(Answer) &&> Guarded(
+      absl::string_view what, absl::string_view name_space,
+      absl::AnyInvocable<void(Answer) &&> done) const {
+    if (done == nullptr) return nullptr;
+    return
+        [this, what = std::string(what), name_space = std::string(name_space),
+         done = std::move(done)](Answer answer) mutable {
+          Guard(what, name_space, [&] { std::move(done)(std::move(answer)); });
+        };
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "node/server/server_loop.h"
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,7 @@
 namespace roomlog {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -452,6 +454,174 @@ TEST_F(ServerLoopTest, WhatAJoinMakesAHandlerDoIsDone) {
     refused = joined.status();
   });
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ServerLoopTest, WhoAsksAgainOfAClientThatIsGoneHearsNoMore) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  int failures = 0;
+  const std::function<void()> ask = [&] {
+    SocketOf(ann)
+        .Timeout(absl::Seconds(5))
+        .Emit("q", [&](const absl::StatusOr<Values>& answer) {
+          if (!answer.ok() && ++failures < 100) ask();
+        });
+  };
+  ask();
+  a_.loop->OnDisconnect(ann, "transport close");
+  EXPECT_EQ(failures, 1);
+}
+
+TEST_F(ServerLoopTest, WhoJoinsAgainWaitsForTheNextTry) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  int failures = 0;
+  const std::function<void()> join = [&] {
+    SocketOf(ann).Join("r", FromNow{}, [&](absl::StatusOr<Joined> joined) {
+      if (!joined.ok() && ++failures < 100) join();
+    });
+  };
+  join();
+  // The loop's own room has the first handle, and "/" the second.
+  a_.loop->follower().OnFollowFailed(RoomHandle(3),
+                                     absl::UnavailableError("no broker"));
+  EXPECT_EQ(failures, 1);
+}
+
+TEST_F(ServerLoopTest, AJoinMayMakeAnotherSocketLeave) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& bob = Connect(a_);
+  SocketOf(ann).Join("r", FromNow{},
+                     [&](absl::StatusOr<Joined>) { SocketOf(bob).Leave("r"); });
+  SocketOf(bob).Join("r");
+  backplanes_.Settle();
+  a_.io().To("r").Emit("e");
+  backplanes_.Settle();
+  EXPECT_THAT(ann.TakeSent(), ElementsAre(R"(2["e"])"));
+  EXPECT_THAT(bob.TakeSent(), IsEmpty());
+}
+
+TEST_F(ServerLoopTest, AJoinInANewEpochMayMakeAnotherSocketLeave) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& bob = Connect(a_);
+  SocketOf(ann).Join("r");
+  SocketOf(bob).Join("r");
+  a_.io().Publish("r", "m", 1, {}, nullptr);
+  backplanes_.Settle();
+  // The read of it is under way when the log begins anew.
+  SocketOf(ann).Join("r", FromStart{},
+                     [&](absl::StatusOr<Joined>) { SocketOf(bob).Leave("r"); });
+  ann.TakeSent();
+  bob.TakeSent();
+  a_.loop->follower().OnFollowing(RoomHandle(3), {Epoch(0xf), Offset(0)});
+  EXPECT_THAT(SocketOf(ann).Rooms(), ElementsAre(ann.id(), "r"));
+  EXPECT_THAT(SocketOf(bob).Rooms(), ElementsAre(bob.id()));
+  EXPECT_THAT(ann.TakeSent(), ElementsAre(HasSubstr("roomlog:gap")));
+  EXPECT_THAT(bob.TakeSent(), IsEmpty());  // It had left by then.
+}
+
+TEST_F(ServerLoopTest, RequestsOfAClientThatDoesNotReadAreBounded) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  ann.StopReading();
+  ann.QueueBytes(kClientBufferBytesMax + 1);
+  size_t answered = 0;
+  size_t refused = 0;
+  const auto note = [&](const auto& answer) {
+    ++(absl::IsResourceExhausted(answer.status()) ? refused : answered);
+  };
+  const HistoryQuery query = {.room = *RoomKey::Make("/", "r"), .limit = 1};
+  for (size_t i = 0; i < kUnansweredRequestsPerClientMax / 2; ++i) {
+    SocketOf(ann).Join("r", FromNow{}, note);
+    SocketOf(ann).History(query, note);
+  }
+  EXPECT_EQ(refused, 0u);
+  SocketOf(ann).Join("r", FromNow{}, note);
+  SocketOf(ann).History(query, note);
+  EXPECT_EQ(refused, 2u);
+  // What makes a difference is done all the same.
+  SocketOf(ann).Leave("r", note);
+  EXPECT_THAT(SocketOf(ann).Rooms(), ElementsAre(ann.id()));
+  SocketOf(ann).Leave("r", note);
+  EXPECT_EQ(refused, 3u);
+  ann.Read(*a_.loop);
+  backplanes_.Settle();
+  EXPECT_EQ(answered, kUnansweredRequestsPerClientMax + 1);
+  SocketOf(ann).Join("r", FromNow{}, note);
+  backplanes_.Settle();
+  EXPECT_EQ(answered, kUnansweredRequestsPerClientMax + 2);
+}
+
+TEST_F(ServerLoopTest, WhatIsToldOfARoomMayThrow) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  const auto fail = [](const auto&) { throw std::runtime_error("oh"); };
+  const HistoryQuery query = {.room = *RoomKey::Make("/", "r"), .limit = 1};
+  SocketOf(ann).Join("r", FromNow{}, fail);
+  SocketOf(ann).Join("", FromNow{}, fail);
+  SocketOf(ann).History(query, fail);
+  a_.io().Publish("r", "m", 1, {}, fail);
+  a_.io().History(query, fail);
+  backplanes_.Settle();
+  SocketOf(ann).Leave("r", fail);
+  EXPECT_THAT(a_.log, SizeIs(6));
+  EXPECT_THAT(a_.log, Each(HasSubstr("threw: oh")));
+  bool joined = false;
+  SocketOf(ann).Join("r", FromNow{},
+                     [&](absl::StatusOr<Joined>) { joined = true; });
+  backplanes_.Settle();
+  EXPECT_TRUE(joined);
+}
+
+TEST_F(ServerLoopTest, WhatWasForOthersIsNoGap) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& slow = Connect(a_);
+  // So many that the log forgets the first.
+  for (size_t i = 0; i <= kLocalRoomEventsMax; ++i) {
+    a_.io().To(ann.id()).Emit("ann alone");
+  }
+  backplanes_.Settle();
+  slow.StopReading();
+  slow.QueueBytes(kClientBufferBytesMax + 1);
+  a_.io().Emit("all");
+  backplanes_.Settle();
+  slow.Read(*a_.loop);
+  backplanes_.Settle();
+  EXPECT_THAT(slow.TakeSent(), ElementsAre(R"(2["all"])"));
+}
+
+TEST_F(ServerLoopTest, AGapBeginsAfterWhatWasForOthers) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  FakeSocket& bob = Connect(a_);
+  for (int i = 0; i < 3; ++i) a_.io().To(ann.id()).Emit("ann alone");
+  backplanes_.Settle();
+  a_.loop->follower().OnGap(RoomHandle(2), {Epoch(0xe), Offset(3)},
+                            {Epoch(0xe), Offset(9)}, GapReason::kDamage);
+  EXPECT_THAT(bob.TakeSent(), ElementsAre(HasSubstr(R"("from":"e-3")")));
+  a_.loop->follower().OnGap(RoomHandle(2), {Epoch(0xe), Offset(9)},
+                            {Epoch(0xf), Offset(0)}, GapReason::kEpoch);
+  EXPECT_THAT(bob.TakeSent(), ElementsAre(HasSubstr(R"("from":"e-9")")));
+}
+
+TEST_F(ServerLoopTest, AVolatileQuestionThatIsNotAskedTimesOut) {
+  Start();
+  FakeSocket& slow = Connect(a_);
+  slow.StopReading();
+  slow.QueueBytes(kVolatileQueueBytesMax + 1);
+  absl::Status status;
+  SocketOf(slow)
+      .Volatile()
+      .Timeout(absl::Seconds(1))
+      .Emit("q", [&](const absl::StatusOr<Values>& answer) {
+        status = answer.status();
+      });
+  EXPECT_THAT(slow.TakeSent(), IsEmpty());
+  Advance(absl::Seconds(1));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
 }
 
 }  // namespace

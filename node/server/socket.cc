@@ -10,8 +10,12 @@ Socket::Socket(ServerLoop& loop, SocketWire& wire, Namespace name_space)
     : loop_(loop),
       wire_(wire),
       name_space_(std::move(name_space)),
-      auth_(ParseJson(wire.auth()).value_or(Value())),
       self_(std::make_shared<Socket*>(this)) {}
+
+SocketHandshake Socket::Handshake() const {
+  // Not kept: as values it takes many times the memory of its text.
+  return {wire_.handshake(), ParseJson(wire_.auth()).value_or(Value())};
+}
 
 // ---- What it says ----
 
@@ -74,9 +78,9 @@ void Socket::Send(const FrameList& frames) {
 
 void Socket::EmitValues(absl::string_view event, const Values& values,
                         AckDone done, const EmitOptions& options) {
-  if (options.is_volatile && wire_.queued_bytes() > kVolatileQueueBytesMax) {
-    return;
-  }
+  const bool is_skipped =
+      options.is_volatile && wire_.queued_bytes() > kVolatileQueueBytesMax;
+  if (is_skipped && !done) return;
   std::optional<uint64_t> ack_id;
   if (done) ack_id = loop_.NextAckId();
   const absl::StatusOr<EncodedPacket> packet =
@@ -89,7 +93,8 @@ void Socket::EmitValues(absl::string_view event, const Values& values,
     return;
   }
   if (done && !ExpectAck(*ack_id, options.timeout, std::move(done))) return;
-  Send(MakeFrames(*packet));
+  // Like a question that gets lost on its way: it times out.
+  if (!is_skipped) Send(MakeFrames(*packet));
 }
 
 void Socket::Acknowledge(uint64_t ack_id,
@@ -110,6 +115,8 @@ void Socket::Acknowledge(uint64_t ack_id,
 }
 
 bool Socket::ExpectAck(uint64_t ack_id, absl::Duration timeout, AckDone done) {
+  // Whoever asks again because the socket is gone would do so for ever.
+  if (self_ == nullptr) return false;
   if (pending_acks_.size() >= kPendingAcksPerSocketMax) {
     done(absl::ResourceExhaustedError(
         "the client owes too many acknowledgements"));
@@ -136,6 +143,14 @@ void Socket::TakeAck(uint64_t ack_id, const absl::StatusOr<Values>& answer) {
   loop_.timers().Cancel(pending.mapped().timer);
   loop_.Guard("acknowledgement", name_space_.name(),
               [&] { pending.mapped().done(answer); });
+}
+
+void Socket::FailAcks(const absl::Status& why) {
+  for (auto& [ack_id, pending] : std::exchange(pending_acks_, {})) {
+    loop_.timers().Cancel(pending.timer);
+    loop_.Guard("acknowledgement", name_space_.name(),
+                [&] { pending.done(why); });
+  }
 }
 
 // ---- Everybody but this socket ----
@@ -166,6 +181,7 @@ void Socket::Join(const std::vector<std::string>& rooms) {
 
 void Socket::Join(absl::string_view room, const ReplayStart& start,
                   JoinDone done) {
+  done = loop_.Guarded("join", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok() || room.empty()) {
     if (done == nullptr) return;
@@ -181,6 +197,7 @@ void Socket::Join(absl::string_view room, const ReplayStart& start,
 }
 
 void Socket::Leave(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("leave", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok() || room.empty()) {
     if (done != nullptr) std::move(done)(Joined());
@@ -196,6 +213,7 @@ std::vector<std::string> Socket::Rooms() const {
 }
 
 void Socket::History(HistoryQuery query, HistoryDone done) {
+  done = loop_.Guarded("history", name_space_.name(), std::move(done));
   loop_.rooms().ReadHistory(wire_, std::move(query), std::move(done));
 }
 

@@ -26,10 +26,11 @@ namespace roomlog {
 
 class ServerLoop;
 
-// What the client said when it connected. Lasts as long as the socket.
+// What the client said when it connected. `request` lasts as long as the
+// socket.
 struct SocketHandshake {
   const HandshakeInfo& request;  // Headers, URL, address, time.
-  const Value& auth;             // `{}` if it gave none.
+  Value auth;                    // `{}` if it gave none.
 };
 
 // Belongs to the loop of its connection: everything here is called on that
@@ -50,7 +51,8 @@ class Socket {
   // 20 characters, unique in the cluster, known to others.
   const std::string& id() const { return wire_.id(); }
   const Namespace& name_space() const { return name_space_; }
-  SocketHandshake Handshake() const { return {wire_.handshake(), auth_}; }
+  // Reads `auth` anew each time.
+  SocketHandshake Handshake() const;
   // Whatever the program keeps with it; FetchSockets() shows it to all nodes.
   Value& Data() { return data_; }
   // In the namespace: no longer from within a middleware, not yet after
@@ -84,8 +86,9 @@ class Socket {
   // One socket, at once, past the log. Arguments are anything that a Value can
   // be made of. If the last is a function (see AckDone), the client is asked to
   // acknowledge, and it is called when that has come; without Timeout() it may
-  // take until the client is gone. What cannot be said (a reserved event name,
-  // more than 10 attachments, text that is not UTF-8) is logged.
+  // take until the client is gone. Who asks after that hears nothing. What
+  // cannot be said (a reserved event name, more than 10 attachments, text that
+  // is not UTF-8) is logged.
   template <typename... Arguments>
   void Emit(absl::string_view event, Arguments&&... arguments) {
     EmitArguments<AckDone> taken =
@@ -169,16 +172,17 @@ class Socket {
   void Dispatch(const IncomingEvent& event);
   void Send(const FrameList& frames);
   void Acknowledge(uint64_t ack_id, std::variant<Values, Ack::Json> answer);
-  // False if too many are owed already; `done` was told.
+  // False if too many are owed already, and `done` was told; or if the socket
+  // is gone, and nobody is told any more.
   bool ExpectAck(uint64_t ack_id, absl::Duration timeout, AckDone done);
   void TakeAck(uint64_t ack_id, const absl::StatusOr<Values>& answer);
+  void FailAcks(const absl::Status& why);
   void CallDisconnect(const std::vector<DisconnectHandler>& handlers,
                       absl::string_view what, absl::string_view reason);
 
   ServerLoop& loop_;
   SocketWire& wire_;
   const Namespace name_space_;
-  const Value auth_;
   Value data_;
   bool is_connected_ = false;
   // Who finds it empty finds no socket.
