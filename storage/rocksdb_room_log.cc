@@ -255,6 +255,8 @@ absl::Status RocksdbRoomLog::Start() {
 absl::Status RocksdbRoomLog::BeginLife() {
   absl::Status status = SettleAll();
   if (!status.ok()) return status;
+  // Files may hold rows of commits that are long deleted: none is wanted.
+  database_->set_staged_from(first_offset_);
   // A new life has a new marker, whose identity no copy shares. The database
   // comes first: were it the older one, that would be taken for a loss.
   const bool is_new_life = !new_epoch_reason_.empty();
@@ -508,6 +510,7 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
   // and begins a new one. So whatever the failed write left is no longer
   // unsure: it is found, and taken away before anybody reads, or it is gone.
   absl::MutexLock lock(&database_mutex_);
+  if (database_ != nullptr) staged_from_ = database_->staged_from();
   database_.reset();
   absl::StatusOr<std::unique_ptr<LogDatabase>> database =
       LogDatabase::Open(database_options_, /*create=*/false);
@@ -517,6 +520,7 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
     return stopped_;
   }
   database_ = *std::move(database);
+  database_->set_staged_from(staged_from_);
   {
     absl::MutexLock sync_lock(&sync_mutex_);
     sync_ = absl::OkStatus();

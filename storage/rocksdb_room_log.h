@@ -212,6 +212,7 @@ class RocksdbRoomLog final : public RoomLog {
   // one grows, the older one is put there with each commit a little.
   StagedCommits settling_;
   StagedCommits staged_;
+  Offset staged_from_;  // Of the database, while it is opened anew.
   RoomId last_room_id_;
   std::deque<RoomId> trim_queue_;  // Rooms over their bounds.
   size_t next_trim_place_ = 0;     // Of the room to look at for its age.
