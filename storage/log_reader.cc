@@ -347,8 +347,12 @@ absl::StatusOr<bool> HasEventWithId(const LogDatabase& database, RoomId room,
                                     Offset offset, absl::string_view id) {
   // Of the rows of commits the one that may have it, and no other: ids that
   // come twice come in numbers, after a reconnect.
+  const std::string lower_key = CommitKey(database.staged_from());
+  const rocksdb::Slice lower(lower_key);
+  rocksdb::ReadOptions options;
+  options.iterate_lower_bound = &lower;
   std::unique_ptr<rocksdb::Iterator> commits(
-      database.db().NewIterator(rocksdb::ReadOptions(), database.commits()));
+      database.db().NewIterator(options, database.commits()));
   commits->SeekForPrev(CommitKey(offset));
   if (commits->Valid()) {
     CommitRowReader row;
