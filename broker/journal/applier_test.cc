@@ -504,8 +504,13 @@ TEST_F(ApplierTest, WhatItsNodeGaveUpIsNotWaitedFor) {
 }
 
 TEST_F(ApplierTest, TidyingComesAgainSoonWhileSomethingGoes) {
+  Publish({{.producer = 1, .events = {{Room("a"), "x"}}}});
   std::vector<JournalResult> results;
   EXPECT_FALSE(applier_->TidyUp(now_ms_, &results));
+  const int64_t years_later = now_ms_ + int64_t{10'000} * 86'400'000;
+  EXPECT_TRUE(applier_->TidyUp(years_later, &results));
+  EXPECT_THAT(Kept("a"), IsEmpty());
+  EXPECT_FALSE(applier_->TidyUp(years_later, &results));
 }
 
 }  // namespace
