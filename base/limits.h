@@ -110,6 +110,26 @@ inline constexpr size_t kHeldBytesMax = size_t{64} << 20;
 // Reads one node may have unanswered; the others wait at the node.
 inline constexpr size_t kUnansweredReadsMax = 1024;
 
+// ---- Sessions: what is needed to find a lost client again ----
+
+// Sessions a broker keeps. Each costs it less than a KiB with three rooms. One
+// more is not opened: its client is served, and cannot recover.
+inline constexpr size_t kSessionsMax = 1'000'000;
+// What a program keeps with a socket, as it is stored. More is not stored, and
+// the program is told.
+inline constexpr size_t kSessionDataBytesMax = size_t{64} << 10;
+// Where the history of a join begins, as it is stored: a position, or a number.
+inline constexpr size_t kSessionStartBytesMax = 64;
+// The longest window. Some clients sleep over a holiday.
+inline constexpr absl::Duration kRecoveryWindowMax = absl::Hours(24 * 30);
+// Expired sessions that one call of TidyUp() ends; the next goes on.
+inline constexpr size_t kSessionsExpiredPerCallMax = 1024;
+// Events, and bytes of packets, that a recovery sends again. A client that lacks
+// more is told that it does, and begins anew. Less than a client's buffer, so
+// that what is sent again does not count as being slow.
+inline constexpr size_t kRecoveryEventsMax = 4096;
+inline constexpr size_t kRecoveryBytesMax = size_t{1} << 20;
+
 // ---- Being there ----
 
 // How often a node or broker says something when it has nothing to say.
