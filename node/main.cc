@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "node/application/room_application.h"
 #include "node/server/server.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
@@ -39,6 +40,11 @@ ABSL_FLAG(std::vector<std::string>, cors_origins, {},
           "Pages of these origins may poll, by commas; * lets all. WebSockets "
           "know no such rule.");
 ABSL_FLAG(uint32_t, threads, 1, "Event loops, each with its own thread.");
+ABSL_FLAG(
+    absl::Duration, drain_time, absl::Seconds(5),
+    "SIGTERM closes the clients a few at a time within this, so that they "
+    "come to the other nodes one after another; 0 closes all at once. "
+    "SIGINT, or a second signal, does not wait.");
 ABSL_FLAG(std::string, name, "",
           "What people call this node. Empty: host name and port.");
 
@@ -96,6 +102,7 @@ absl::Status Run() {
     options.engine.cors->origins = origins;
     options.engine.cors->credentials = true;
   }
+  options.drain_time = absl::GetFlag(FLAGS_drain_time);
   // The application speaks of rooms, never of a whole namespace.
   options.follow_namespaces = false;
   options.log = LogLine;

@@ -57,6 +57,12 @@ inline constexpr absl::Duration kHttpBodyTime = absl::Seconds(60);
 // Bytes written to a client with TLS in one record: the most that TLS knows.
 inline constexpr size_t kTlsRecordBytesMax = size_t{16} << 10;
 
+// How often some clients are closed while a server drains: often enough that
+// those who come next meet a steady stream rather than a crowd.
+inline constexpr absl::Duration kDrainWaveInterval = absl::Milliseconds(50);
+// The longest that a server may be told to drain.
+inline constexpr absl::Duration kDrainTimeMax = absl::Hours(1);
+
 }  // namespace roomlog
 
 #endif  // ROOMLOG_NODE_ENGINEIO_ENGINE_LIMITS_H_

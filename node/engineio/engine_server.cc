@@ -100,23 +100,45 @@ void EngineServer::OnConnection(ClientSocket::Released socket) {
   });
 }
 
+void EngineServer::Drain(absl::string_view reason, absl::Duration time,
+                         std::function<void()> done) {
+  shared_.is_draining = true;
+  OnEachLoop(
+      [reason, time](EngineShard& shard, std::function<void()> told) {
+        shard.Drain(reason, time, std::move(told));
+      },
+      [this, done = std::move(done)] {
+        listener_->Close();
+        done();
+      });
+}
+
 void EngineServer::Stop(absl::string_view reason, std::function<void()> done) {
   listener_->Close();
-  loops_left_ = loops_.size();
-  const auto on_loop_stopped = [this, done = std::move(done)] {
-    asio::post(*loops_[0]->io, [this, done] {
-      if (--loops_left_ == 0) done();
+  const bool was_draining = shared_.is_draining;
+  OnEachLoop(
+      [reason, was_draining](EngineShard& shard, std::function<void()> told) {
+        shard.Stop(reason, was_draining ? nullptr : std::move(told));
+      },
+      std::move(done));
+}
+
+void EngineServer::OnEachLoop(
+    std::function<void(EngineShard&, std::function<void()> told)> what,
+    std::function<void()> done) {
+  const auto left = std::make_shared<size_t>(loops_.size());
+  const auto told = [this, left, done = std::move(done)] {
+    asio::post(*loops_[0]->io, [left, done] {
+      if (--*left == 0) done();
     });
   };
   for (const auto& loop : loops_) {
     if (loop->own_io != nullptr && !loop->thread.joinable()) {
-      on_loop_stopped();  // It was never started.
+      told();  // It was never started.
       continue;
     }
-    EngineShard* const shard = loop->shard.get();
-    asio::post(*loop->io, [shard, reason, on_loop_stopped] {
-      shard->Stop(reason, on_loop_stopped);
-    });
+    asio::post(*loop->io,
+               [shard = loop->shard.get(), what, told] { what(*shard, told); });
   }
 }
 

@@ -41,9 +41,15 @@ class EngineServer {
   // directory; INVALID_ARGUMENT: no usable certificate, or too many threads.
   absl::StatusOr<uint16_t> Start(const std::string& address);
 
+  // Takes no new session from here on (503) and is not healthy any more; closes
+  // those there are with `reason`, a few at a time and all within `time`, and
+  // then stops as Stop() does.
+  void Drain(absl::string_view reason, absl::Duration time,
+             std::function<void()> done);
   // Takes no new connection, closes every session with `reason`, which must
   // live for ever, and calls `done` when the last is gone: after
-  // kWebSocketCloseTime at the latest.
+  // kWebSocketCloseTime at the latest. While it drains, that is over at once,
+  // and the `done` of Drain() is called.
   void Stop(absl::string_view reason, std::function<void()> done);
 
   // Reads the certificate and the key anew, for connections to come. Any
@@ -68,12 +74,15 @@ class EngineServer {
 
   absl::Status Load();
   void OnConnection(ClientSocket::Released socket);
+  // Has each loop do `what`, and `done` called once each has told so.
+  void OnEachLoop(
+      std::function<void(EngineShard&, std::function<void()> told)> what,
+      std::function<void()> done);
 
   EngineShard::Shared shared_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::unique_ptr<HttpListener> listener_;
   size_t next_loop_ = 0;
-  size_t loops_left_ = 0;  // To stop.
 };
 
 }  // namespace roomlog

@@ -1,5 +1,6 @@
 #include "node/engineio/engine_shard.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "node/engineio/engine_limits.h"
 #include "node/engineio/message_deflate.h"
 #include "node/engineio/url.h"
 
@@ -145,6 +147,9 @@ HttpAnswer EngineShard::AnswerHealth(const HttpRequest& request) const {
     return answer;
   }
   Health health = options_.health ? options_.health() : Health();
+  if (shared_.is_draining) {
+    health = {false, R"({"ok":false,"reason":"draining"})"};
+  }
   HttpAnswer answer;
   answer.status = health.is_healthy ? 200 : 503;
   answer.content_type = "application/json";
@@ -171,8 +176,9 @@ HttpHeaders EngineShard::HeadersOf(const HttpRequest& request) const {
 
 // ---- Sessions ----
 
-bool EngineShard::is_full() const {
-  return shared_.client_count >= options_.clients_max;
+absl::string_view EngineShard::full() const {
+  if (shared_.is_draining) return "shutting down";
+  return shared_.client_count >= options_.clients_max ? "too many clients" : "";
 }
 
 std::shared_ptr<EngineClient> EngineShard::NewClient(
@@ -192,8 +198,8 @@ std::shared_ptr<EngineClient> EngineShard::NewClient(
 }
 
 void EngineShard::OpenByPolling(std::shared_ptr<HttpConnection> connection) {
-  if (is_full()) {
-    HttpAnswer answer = TextAnswer(503, "too many clients");
+  if (const absl::string_view why = full(); !why.empty()) {
+    HttpAnswer answer = TextAnswer(503, why);
     answer.headers = HeadersOf(connection->request());
     return connection->Answer(std::move(answer));
   }
@@ -208,10 +214,10 @@ void EngineShard::OpenByPolling(std::shared_ptr<HttpConnection> connection) {
 
 void EngineShard::OpenByWebSocket(std::shared_ptr<HttpConnection> connection,
                                   HttpAnswer answer) {
-  if (is_full()) {
-    HttpAnswer full = TextAnswer(503, "too many clients");
-    full.closes = true;
-    return connection->Answer(std::move(full));
+  if (const absl::string_view why = full(); !why.empty()) {
+    HttpAnswer refusal = TextAnswer(503, why);
+    refusal.closes = true;
+    return connection->Answer(std::move(refusal));
   }
   const auto client = NewClient(connection->request());
   if (options_.cookie.has_value()) {
@@ -288,9 +294,34 @@ void EngineShard::OnWebSocketGone(WebSocketConnection& connection) {
 
 // ---- The end ----
 
+void EngineShard::Drain(absl::string_view reason, absl::Duration time,
+                        std::function<void()> done) {
+  on_stopped_ = std::move(done);
+  next_wave_.emplace(loop_->io());
+  CloseNextWave(reason, static_cast<int>(
+                            std::max<int64_t>(1, time / kDrainWaveInterval)));
+}
+
+void EngineShard::CloseNextWave(absl::string_view reason, int waves_left) {
+  if (clients_.empty() || waves_left <= 1) return Stop(reason, nullptr);
+  std::vector<std::shared_ptr<EngineClient>> wave;
+  const size_t count = (clients_.size() + waves_left - 1) / waves_left;
+  for (const auto& [id, client] : clients_) {
+    if (wave.size() == count) break;
+    wave.push_back(client);
+  }
+  for (const auto& client : wave) client->Shutdown(reason);
+  next_wave_->expires_after(absl::ToChronoNanoseconds(kDrainWaveInterval));
+  next_wave_->async_wait(
+      [this, reason, waves_left](boost::system::error_code error) {
+        if (!error) CloseNextWave(reason, waves_left - 1);
+      });
+}
+
 void EngineShard::Stop(absl::string_view reason, std::function<void()> done) {
   is_stopping_ = true;
-  on_stopped_ = std::move(done);
+  next_wave_.reset();
+  if (done) on_stopped_ = std::move(done);
   for (const auto& [id, client] : clients_) client->Shutdown(reason);
   for (HttpConnection* connection : http_connections_) connection->Abandon();
   http_connections_.clear();

@@ -4,6 +4,7 @@
 #define ROOMLOG_NODE_ENGINEIO_ENGINE_SHARD_H_
 
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "node/engineio/engine_client.h"
 #include "node/engineio/engine_loop.h"
 #include "node/engineio/engine_options.h"
@@ -28,13 +30,15 @@ namespace roomlog {
 // handler. Destroying it cuts the connections that are left, untold.
 class EngineShard final : public HttpHandler {
  public:
-  // What the shards of a server share, and none of them changes but the count.
+  // What the shards of a server share, and none of them changes but what is
+  // atomic.
   struct Shared {
     EngineOptions options;
     std::optional<StaticFiles> static_files;
     std::optional<StaticFiles> client_files;
     std::unique_ptr<TlsContext> tls;  // Null: plain.
     std::atomic<size_t> client_count{0};
+    std::atomic<bool> is_draining{false};  // Not healthy, whatever else.
     size_t loop_count = 1;
     // Gives a request to the loop whose session it names.
     std::function<void(size_t loop_index, HttpConnection::HandedOver)>
@@ -51,8 +55,13 @@ class EngineShard final : public HttpHandler {
   void AddConnection(ClientSocket::Released socket);
   void TakeOver(HttpConnection::HandedOver from);
 
+  // Takes no new session from here on, and closes those it has with `reason`, a
+  // few at a time and all within `time`; then as Stop().
+  void Drain(absl::string_view reason, absl::Duration time,
+             std::function<void()> done);
   // Closes every session with `reason`, and calls `done` when the last
-  // connection is gone: after kWebSocketCloseTime at the latest.
+  // connection is gone: after kWebSocketCloseTime at the latest. While it
+  // drains it leaves `done` as it was told then.
   void Stop(absl::string_view reason, std::function<void()> done);
 
   EngineLoop& loop() { return *loop_; }
@@ -67,7 +76,8 @@ class EngineShard final : public HttpHandler {
   HttpAnswer AnswerOther(const HttpRequest& request) const;
   HttpAnswer AnswerHealth(const HttpRequest& request) const;
   HttpAnswer AnswerClientFile(const HttpRequest& request) const;
-  bool is_full() const;
+  // Why no session can be opened now: 503 with this text. Empty if one can.
+  absl::string_view full() const;
 
   void OpenByPolling(std::shared_ptr<HttpConnection> connection);
   void OpenByWebSocket(std::shared_ptr<HttpConnection> connection,
@@ -88,6 +98,7 @@ class EngineShard final : public HttpHandler {
   void OnClientGone(EngineClient& client);
   void OnWebSocketGone(WebSocketConnection& connection);
   void TellIfStopped();
+  void CloseNextWave(absl::string_view reason, int waves_left);
 
   const std::shared_ptr<EngineLoop> loop_;
   const size_t index_;
@@ -101,6 +112,7 @@ class EngineShard final : public HttpHandler {
   absl::flat_hash_map<absl::string_view, std::shared_ptr<EngineClient>>
       clients_;
   std::function<void()> on_stopped_;
+  std::optional<boost::asio::steady_timer> next_wave_;  // While it drains.
   bool is_stopping_ = false;
 };
 

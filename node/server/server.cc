@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "node/engineio/engine_limits.h"
 #include "node/engineio/engine_server.h"
 #include "node/engineio/id_generator.h"
 #include "node/link/local_broker.h"
@@ -24,6 +25,12 @@
 namespace roomlog {
 
 namespace asio = boost::asio;
+
+namespace {
+
+constexpr absl::string_view kShuttingDown = "server shutting down";
+
+}  // namespace
 
 // What there is from Start() on.
 class Server::Runtime {
@@ -45,6 +52,12 @@ class Server::Runtime {
   }
 
   absl::StatusOr<uint16_t> Start(std::shared_ptr<const ServerCore> core) {
+    if (options_.drain_time < absl::ZeroDuration() ||
+        options_.drain_time > kDrainTimeMax) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the time to drain must be from 0 to ",
+                       absl::FormatDuration(kDrainTimeMax)));
+    }
     EngineOptions engine = options_.engine;
     if (!engine.health) engine.health = [this] { return BrokerHealth(); };
     engine_ = std::make_unique<EngineServer>(
@@ -72,9 +85,7 @@ class Server::Runtime {
 
   void StopOnSignals() {
     signals_.emplace(io_, SIGTERM, SIGINT);
-    signals_->async_wait([this](boost::system::error_code error, int) {
-      if (!error) Stop();
-    });
+    WaitForSignal();
     if (options_.engine.tls.has_value()) {
       hangups_.emplace(io_, SIGHUP);
       ReloadOnHangup();
@@ -83,6 +94,10 @@ class Server::Runtime {
 
   void PostStop() {
     asio::post(io_, [this] { Stop(); });
+  }
+
+  void PostDrain() {
+    asio::post(io_, [this] { Drain(); });
   }
 
   size_t client_count() const {
@@ -135,6 +150,30 @@ class Server::Runtime {
     });
   }
 
+  void WaitForSignal() {
+    signals_->async_wait([this](boost::system::error_code error, int signal) {
+      if (error) return;
+      if (signal == SIGTERM && !is_draining_) {
+        WaitForSignal();
+        Drain();
+      } else {
+        Stop();
+      }
+    });
+  }
+
+  void Drain() {
+    if (is_draining_ || is_stopping_) return;
+    if (options_.drain_time <= absl::ZeroDuration()) return Stop();
+    is_draining_ = true;
+    if (core_.log) {
+      core_.log(absl::StrCat("draining: closing ", client_count(),
+                             " clients within ",
+                             absl::FormatDuration(options_.drain_time)));
+    }
+    engine_->Drain(kShuttingDown, options_.drain_time, [this] { EndLoops(); });
+  }
+
   void Stop() {
     if (std::exchange(is_stopping_, true)) return;
     signals_.reset();
@@ -142,17 +181,21 @@ class Server::Runtime {
     if (core_.log) {
       core_.log(absl::StrCat("stopping: closing ", client_count(), " clients"));
     }
-    engine_->Stop("server shutting down", [this] {
-      // Each loop lets go of its descriptors on its own thread.
-      loops_left_ = loops_.size();
-      for (const auto& loop : loops_) {
-        loop->End([this] {
-          asio::post(io_, [this] {
-            if (--loops_left_ == 0) io_.stop();
-          });
+    engine_->Stop(kShuttingDown, [this] { EndLoops(); });
+  }
+
+  void EndLoops() {
+    // Each loop lets go of its descriptors on its own thread.
+    signals_.reset();
+    hangups_.reset();
+    loops_left_ = loops_.size();
+    for (const auto& loop : loops_) {
+      loop->End([this] {
+        asio::post(io_, [this] {
+          if (--loops_left_ == 0) io_.stop();
         });
-      }
-    });
+      });
+    }
   }
 
   const ServerOptions& options_;
@@ -165,6 +208,7 @@ class Server::Runtime {
   std::unique_ptr<LocalBroker> local_broker_;
   std::vector<std::unique_ptr<LoopRuntime>> loops_;
   std::unique_ptr<EngineServer> engine_;
+  bool is_draining_ = false;
   bool is_stopping_ = false;
   size_t loops_left_ = 0;
 };
@@ -227,6 +271,10 @@ absl::Status Server::Run(std::function<void(uint16_t port)> on_listening) {
 
 void Server::Stop() {
   if (runtime_ != nullptr) runtime_->PostStop();
+}
+
+void Server::Drain() {
+  if (runtime_ != nullptr) runtime_->PostDrain();
 }
 
 size_t Server::client_count() const {

@@ -34,6 +34,9 @@ struct ServerOptions {
   EngineOptions engine;
   // A client that has joined no namespace by then is closed.
   absl::Duration connect_timeout = absl::Seconds(45);
+  // How long Drain() takes to close the clients, a few at a time. Zero: all at
+  // once. At most kDrainTimeMax.
+  absl::Duration drain_time = absl::ZeroDuration();
   // Whether what is said to whole namespaces, or to a socket by its id, reaches
   // the sockets here, and the cluster's operations do. Without it each socket
   // costs a little less; rooms, and all that a socket is told directly, work
@@ -71,8 +74,10 @@ class Server : public Namespace {
   // on any thread.
   Namespace Of(std::function<bool(absl::string_view name)> pattern);
 
-  // Starts the server, and serves until Stop(), SIGTERM or SIGINT. With TLS,
-  // SIGHUP makes it read the certificate anew. Calls `on_listening` with the port once clients may come. Errors as of Start().
+  // Starts the server, and serves until Stop(), Drain(), SIGTERM, which drains,
+  // or SIGINT or a second signal, which stop. With TLS, SIGHUP makes it read
+  // the certificate anew. Calls `on_listening` with the port once clients may
+  // come. Errors as of Start().
   absl::Status Run(std::function<void(uint16_t port)> on_listening = {});
 
   // The same in two steps, without signals. Start() returns the port;
@@ -84,6 +89,10 @@ class Server : public Namespace {
   // Tells the clients, "server shutting down", and lets what was sent go out.
   // Any thread; safe to call twice.
   void Stop();
+  // The same, a few clients at a time over `drain_time`, so that those who take
+  // them over do not meet all at once. Meanwhile new ones are refused with 503,
+  // and /healthz says so. Any thread; Stop() cuts it short.
+  void Drain();
 
   // Connections, whether or not they have joined a namespace. Any thread.
   size_t client_count() const;
