@@ -131,28 +131,28 @@ FaultyFileSystem::FaultyFileSystem()
     : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
 
 void FaultyFileSystem::Kill() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   killed_ = true;
 }
 
 void FaultyFileSystem::KillAfter(int64_t operations) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   operations_left_ = operations;
 }
 
 bool FaultyFileSystem::killed() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return killed_;
 }
 
 void FaultyFileSystem::Revive() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   killed_ = false;
   operations_left_.reset();
 }
 
 void FaultyFileSystem::LoseUnsynced(int kept_eighths) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   for (auto& [path, bytes] : files_) {
     if (!std::filesystem::exists(path)) continue;
     bytes.synced += (bytes.written - bytes.synced) * kept_eighths / 8;
@@ -176,17 +176,17 @@ void FaultyFileSystem::LoseUnsynced(int kept_eighths) {
 }
 
 void FaultyFileSystem::SetFull(bool full) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   full_ = full;
 }
 
 void FaultyFileSystem::SetFreeBytes(uint64_t bytes) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   free_bytes_ = bytes;
 }
 
 void FaultyFileSystem::SetSyncFails(bool fails, bool for_space) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   sync_fails_ = fails;
   sync_fails_for_space_ = for_space;
 }
@@ -200,14 +200,14 @@ IOStatus FaultyFileSystem::Operate() {
 }
 
 IOStatus FaultyFileSystem::BeforeWrite() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   IOStatus status = Operate();
   if (status.ok() && full_) return IOStatus::NoSpace("the disk is full");
   return status;
 }
 
 IOStatus FaultyFileSystem::BeforeSync() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   IOStatus status = Operate();
   if (!status.ok() || !sync_fails_) return status;
   return sync_fails_for_space_ ? IOStatus::NoSpace("no space to sync")
@@ -215,18 +215,18 @@ IOStatus FaultyFileSystem::BeforeSync() {
 }
 
 void FaultyFileSystem::Wrote(const std::string& path, size_t bytes) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   files_[path].written += bytes;
 }
 
 void FaultyFileSystem::Synced(const std::string& path) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   FileBytes& bytes = files_[path];
   bytes.synced = bytes.written;
 }
 
 void FaultyFileSystem::SyncedDirectory(const std::string& path) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::erase_if(new_names_, [&](const NewName& name) {
     return DirectoryOf(name.path) == path;
   });
@@ -242,7 +242,7 @@ IOStatus FaultyFileSystem::NewWritableFile(
   if (!status.ok()) return status;
   *result =
       std::make_unique<AppendedFile>(std::move(*result), Normal(path), *this);
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   files_[Normal(path)] = FileBytes();
   if (!existed) {
     NewName& name = new_names_.emplace_back();
@@ -278,7 +278,7 @@ IOStatus FaultyFileSystem::DeleteFile(const std::string& path,
                                       const IOOptions& options,
                                       IODebugContext* context) {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     const IOStatus status = Operate();
     if (!status.ok()) return status;
     files_.erase(Normal(path));
@@ -293,7 +293,7 @@ IOStatus FaultyFileSystem::RenameFile(const std::string& from,
                                       const std::string& to,
                                       const IOOptions& options,
                                       IODebugContext* context) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   IOStatus status = Operate();
   if (!status.ok()) return status;
   NewName name;
@@ -312,7 +312,7 @@ IOStatus FaultyFileSystem::RenameFile(const std::string& from,
 IOStatus FaultyFileSystem::Truncate(const std::string& path, size_t size,
                                     const IOOptions& options,
                                     IODebugContext* context) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   IOStatus status = Operate();
   if (!status.ok()) return status;
   const auto file = files_.find(Normal(path));
@@ -325,7 +325,7 @@ IOStatus FaultyFileSystem::Truncate(const std::string& path, size_t size,
 
 IOStatus FaultyFileSystem::GetFreeSpace(const std::string&, const IOOptions&,
                                         uint64_t* free_bytes, IODebugContext*) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   *free_bytes = free_bytes_;
   return IOStatus::OK();
 }

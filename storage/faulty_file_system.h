@@ -7,13 +7,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace roomlog {
 
@@ -98,7 +98,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
 
   rocksdb::IOStatus Operate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, FileBytes> files_ ABSL_GUARDED_BY(mutex_);
   std::vector<NewName> new_names_ ABSL_GUARDED_BY(mutex_);
   bool killed_ ABSL_GUARDED_BY(mutex_) = false;

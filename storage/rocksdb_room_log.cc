@@ -509,7 +509,7 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
   // Opened anew, the database writes what its write-ahead log holds into files
   // and begins a new one. So whatever the failed write left is no longer
   // unsure: it is found, and taken away before anybody reads, or it is gone.
-  absl::MutexLock lock(&database_mutex_);
+  const std::unique_lock lock(database_mutex_);
   if (database_ != nullptr) staged_from_ = database_->staged_from();
   database_.reset();
   absl::StatusOr<std::unique_ptr<LogDatabase>> database =
@@ -522,7 +522,7 @@ absl::Status RocksdbRoomLog::EnsureWriting() {
   database_ = *std::move(database);
   database_->set_staged_from(staged_from_);
   {
-    absl::MutexLock sync_lock(&sync_mutex_);
+    const std::lock_guard sync_lock(sync_mutex_);
     sync_ = absl::OkStatus();
   }
   if (database_->lost_tail()) {
@@ -924,11 +924,11 @@ void RocksdbRoomLog::NoteFailedAppend(const LogBatch& batch, bool undo_packs) {
 }
 
 absl::Status RocksdbRoomLog::Sync() {
-  absl::ReaderMutexLock lock(&database_mutex_);
+  const std::shared_lock lock(database_mutex_);
   if (database_ == nullptr) {
     return absl::UnavailableError("the log is being opened anew");
   }
-  absl::MutexLock sync_lock(&sync_mutex_);
+  const std::lock_guard sync_lock(sync_mutex_);
   // What one sync failed to write the next may call written: the operating
   // system forgets what it could not write. RocksDB stops writing, too.
   if (sync_.ok()) sync_ = ToAbslStatus(database_->db().SyncWAL(), "syncing");
@@ -1115,7 +1115,7 @@ absl::StatusOr<bool> RocksdbRoomLog::TrimRoom(RoomState* room, int64_t now_ms,
 }
 
 absl::StatusOr<ReadPage> RocksdbRoomLog::Read(const ReadQuery& query) const {
-  absl::ReaderMutexLock lock(&database_mutex_);
+  const std::shared_lock lock(database_mutex_);
   if (database_ == nullptr) {
     return absl::UnavailableError("the log is being opened anew");
   }

@@ -8,13 +8,14 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
@@ -195,9 +196,9 @@ class RocksdbRoomLog final : public RoomLog {
 
   // Readers hold it while they read; it is taken whole to open the database
   // anew. The storage thread alone changes the pointer.
-  mutable absl::Mutex database_mutex_;
+  mutable std::shared_mutex database_mutex_;
   std::unique_ptr<LogDatabase> database_;
-  absl::Mutex sync_mutex_ ABSL_ACQUIRED_AFTER(database_mutex_);
+  std::mutex sync_mutex_ ABSL_ACQUIRED_AFTER(database_mutex_);
   absl::Status sync_ ABSL_GUARDED_BY(sync_mutex_);  // The first that failed.
 
   Epoch epoch_;

@@ -42,7 +42,7 @@ absl::Status TlsContext::Load() {
       SSL_CTX_check_private_key(context.get()) != 1) {
     return Unusable(options_.key_file);
   }
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   context_ = context;
   return absl::OkStatus();
 }
@@ -50,7 +50,7 @@ absl::Status TlsContext::Load() {
 std::unique_ptr<TlsStream> TlsContext::NewStream(int descriptor) const {
   std::shared_ptr<SSL_CTX> context;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     context = context_;
   }
   return std::make_unique<TlsStream>(context.get(), descriptor);

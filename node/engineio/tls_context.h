@@ -5,10 +5,11 @@
 #include <openssl/types.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "node/engineio/tls_stream.h"
 
 namespace roomlog {
@@ -33,7 +34,7 @@ class TlsContext {
 
  private:
   const TlsOptions options_;
-  mutable absl::Mutex mutex_;  // Once for each connection, never for an event.
+  mutable std::mutex mutex_;  // Once for each connection, never for an event.
   std::shared_ptr<SSL_CTX> context_ ABSL_GUARDED_BY(mutex_);
 };
 
