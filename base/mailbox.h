@@ -55,6 +55,35 @@ class Mailbox {
     return true;
   }
 
+  // As TryPut() for each of `messages` in turn, and takes from its front those
+  // that were put in; tells the taker once.
+  void TryPutAll(std::deque<T>* messages) {
+    bool was_empty = false;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      was_empty = messages_.empty() && !messages->empty();
+      if (!Move(messages)) return;
+    }
+    if (was_empty) doorbell_.Ring();
+  }
+
+  // Puts all in, and waits whenever the mailbox is full; tells the taker as
+  // seldom as can be. If it is closed the rest is dropped.
+  void PutAll(std::deque<T>* messages) {
+    while (!messages->empty()) {
+      bool was_empty = false;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        not_full_.wait(
+            lock, [this] { return closed_ || messages_.size() < capacity_; });
+        if (closed_) return messages->clear();
+        was_empty = messages_.empty();
+        Move(messages);
+      }
+      if (was_empty) doorbell_.Ring();
+    }
+  }
+
   // Waits while the mailbox is full. False if it is closed.
   bool Put(T message) {
     {
@@ -113,6 +142,17 @@ class Mailbox {
   int fd() const { return doorbell_.fd(); }
 
  private:
+  // Moves what fits, under the lock; whether anything did.
+  bool Move(std::deque<T>* messages) {
+    bool moved = false;
+    while (!closed_ && !messages->empty() && messages_.size() < capacity_) {
+      messages_.push_back(std::move(messages->front()));
+      messages->pop_front();
+      moved = true;
+    }
+    return moved;
+  }
+
   const size_t capacity_;
   Doorbell doorbell_;
   mutable std::mutex mutex_;

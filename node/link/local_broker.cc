@@ -1,5 +1,8 @@
 #include "node/link/local_broker.h"
 
+#include <iterator>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "base/limits.h"
 
@@ -8,13 +11,16 @@ namespace roomlog {
 // The loop's side.
 class LocalBroker::LocalBackplane final : public LoopBackplane {
  public:
-  LocalBackplane(size_t loop, Mailbox<Command>& commands,
-                 Mailbox<Result>& results)
-      : loop_(loop), commands_(commands), results_(results) {}
+  LocalBackplane(LocalBroker& broker, size_t loop)
+      : broker_(broker), loop_(loop), results_(*broker.results_[loop]) {}
   // Nothing more is taken for it; the broker need not wait.
   ~LocalBackplane() override { results_.Close(); }
 
   void Publish(PublishRequest request, PublishDone done) override {
+    if (asked_.size() >= kQueuedPublishesMax) {
+      refused_.push_back(std::move(done));
+      return;
+    }
     publishes_.emplace(++last_number_, std::move(done));
     Submit(PublishCommand{last_number_, std::move(request)});
   }
@@ -40,23 +46,42 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
   int wake_fd() const override { return results_.fd(); }
 
   size_t DoWork(RoomFollower& follower) override {
-    while (!waiting_.empty() && commands_.TryPut(std::move(waiting_.front()))) {
-      waiting_.pop_front();
-    }
     std::vector<Result> taken;
-    results_.Take(kMessagesPerTurn, &taken);
+    if (broker_.is_shared()) {
+      broker_.commands_.TryPutAll(&asked_);
+      results_.Take(kMessagesPerTurn, &taken);
+      // The broker's thread may wait for this loop, so that what did not fit is
+      // not waited for: it is tried again at the next turn.
+      if (!asked_.empty()) results_.Ring();
+    } else {
+      DoTheBrokersWork(&taken);
+    }
     for (Result& result : taken) Handle(std::move(result), follower);
-    if (!waiting_.empty()) results_.Ring();
+    for (PublishDone& done : std::exchange(refused_, {})) {
+      std::move(done)(
+          absl::ResourceExhaustedError("too many publishes wait already"));
+    }
     return taken.size();
   }
 
  private:
+  void DoTheBrokersWork(std::vector<Result>* taken) {
+    results_.Take(0, taken);  // Silences the bell.
+    for (size_t i = 0; i < kMessagesPerTurn && !asked_.empty(); ++i) {
+      broker_.Carry(std::move(asked_.front()));
+      asked_.pop_front();
+    }
+    std::deque<Result>& results = broker_.outgoing_[loop_];
+    taken->assign(std::make_move_iterator(results.begin()),
+                  std::make_move_iterator(results.end()));
+    results.clear();
+    if (!asked_.empty()) results_.Ring();
+  }
+
   template <typename What>
   void Submit(What what) {
-    Command command{loop_, std::move(what)};
-    if (waiting_.empty() && commands_.TryPut(std::move(command))) return;
-    waiting_.push_back(std::move(command));
-    results_.Ring();  // So that DoWork() tries again.
+    if (asked_.empty()) results_.Ring();  // For DoWork().
+    asked_.push_back({loop_, std::move(what)});
   }
 
   void Handle(Result any, RoomFollower& follower) {
@@ -76,10 +101,11 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
     }
   }
 
+  LocalBroker& broker_;
   const size_t loop_;
-  Mailbox<Command>& commands_;
   Mailbox<Result>& results_;
-  std::deque<Command> waiting_;  // Did not fit into the mailbox.
+  std::deque<Command> asked_;         // Since the last turn, or did not fit.
+  std::vector<PublishDone> refused_;  // To be told by DoWork().
   uint64_t last_number_ = 0;
   RoomHandle last_handle_;
   absl::flat_hash_map<uint64_t, PublishDone> publishes_;
@@ -93,17 +119,18 @@ LocalBroker::LocalBroker(size_t loops, Epoch epoch, const Clock& clock)
     results_.push_back(
         std::make_unique<Mailbox<Result>>(kLinkMailboxEntriesMax));
   }
-  thread_ = std::thread([this] { RunThread(); });
+  outgoing_.resize(loops);
+  if (is_shared()) thread_ = std::thread([this] { RunThread(); });
 }
 
 LocalBroker::~LocalBroker() {
   for (const auto& results : results_) results->Close();
   commands_.Close();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 std::unique_ptr<LoopBackplane> LocalBroker::Connect(size_t loop) {
-  return std::make_unique<LocalBackplane>(loop, commands_, *results_[loop]);
+  return std::make_unique<LocalBackplane>(*this, loop);
 }
 
 void LocalBroker::RunThread() {
@@ -113,27 +140,30 @@ void LocalBroker::RunThread() {
     taken.clear();
     commands_.Take(kMessagesPerTurn, &taken);
     for (Command& command : taken) Carry(std::move(command));
+    for (size_t loop = 0; loop < results_.size(); ++loop) {
+      results_[loop]->PutAll(&outgoing_[loop]);
+    }
   }
 }
 
 void LocalBroker::Carry(Command command) {
-  Mailbox<Result>& results = *results_[command.loop];
+  std::deque<Result>& results = outgoing_[command.loop];
   if (auto* publish = std::get_if<PublishCommand>(&command.what)) {
     const PublishAnswer answer =
         log_.Publish(publish->request, absl::ToUnixMillis(clock_.Now()),
                      [this](size_t loop, const RoomEvent& event) {
-                       results_[loop]->Put(event);
+                       outgoing_[loop].push_back(event);
                      });
-    results.Put(Published{publish->number, answer});
+    results.push_back(Published{publish->number, answer});
   } else if (auto* follow = std::get_if<FollowCommand>(&command.what)) {
-    results.Put(
+    results.push_back(
         Following{follow->handle,
                   log_.Follow(follow->room, {command.loop, follow->handle})});
   } else if (auto* unfollow = std::get_if<UnfollowCommand>(&command.what)) {
     log_.Unfollow({command.loop, unfollow->handle});
   } else {
     auto& read = std::get<ReadCommand>(command.what);
-    results.Put(ReadAnswered{read.number, log_.Read(read.request)});
+    results.push_back(ReadAnswered{read.number, log_.Read(read.request)});
   }
 }
 

@@ -20,10 +20,12 @@
 
 namespace roomlog {
 
-// A LocalLog on a thread of its own. All loops send it what they ask by one
-// mailbox, so there is one order, and hear from it by a mailbox each; they
-// share immutable bytes and nothing else. A loop that does not keep up makes it
-// wait.
+// A LocalLog for all loops of a process. With several it has a thread of its
+// own: the loops send it what they ask by one mailbox, so there is one order,
+// and hear from it by a mailbox each; they share immutable bytes and nothing
+// else. A loop that does not keep up makes it wait. A single loop does the
+// log's work itself, in DoWork(). What a turn asks for goes out together, so
+// that what comes of it comes together, too.
 class LocalBroker {
  public:
   // For so many loops. Borrows `clock`. `epoch` is this life of the log.
@@ -73,13 +75,18 @@ class LocalBroker {
   using Result = std::variant<Following, RoomEvent, Published, ReadAnswered>;
 
   void RunThread();
+  // Does what is asked, and adds what comes of it to outgoing_.
   void Carry(Command command);
+  bool is_shared() const { return results_.size() > 1; }
 
   const Clock& clock_;
   Mailbox<Command> commands_;
   std::vector<std::unique_ptr<Mailbox<Result>>> results_;
-  LocalLog log_;  // The thread's.
-  std::thread thread_;
+  // Of the thread, or of the only loop:
+  LocalLog log_;
+  std::vector<std::deque<Result>> outgoing_;  // To each loop.
+
+  std::thread thread_;  // If there are several loops.
 };
 
 }  // namespace roomlog

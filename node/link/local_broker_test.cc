@@ -8,12 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "gmock/gmock.h"
 
 namespace roomlog {
 namespace {
 
-constexpr int kLoops = 3;
 constexpr int kEventsPerLoop = 2000;
 
 // A loop that follows a room, and says things in it.
@@ -61,7 +61,11 @@ class Loop final : public RoomFollower {
   std::map<Offset, std::string> heard_;
 };
 
-TEST(LocalBrokerTest, AllLoopsHearOneOrder) {
+// With one loop there is no thread but its own.
+class LocalBrokerTest : public testing::TestWithParam<int> {};
+
+TEST_P(LocalBrokerTest, AllLoopsHearOneOrder) {
+  const int kLoops = GetParam();
   const SystemClock clock;
   LocalBroker broker(kLoops, Epoch(1), clock);
   std::vector<std::unique_ptr<Loop>> loops;
@@ -88,6 +92,55 @@ TEST(LocalBrokerTest, AllLoopsHearOneOrder) {
     EXPECT_EQ(packet.substr(2), absl::StrCat(next[packet[0]]++));
   }
   for (auto& loop : loops) loop.reset();
+}
+
+INSTANTIATE_TEST_SUITE_P(Loops, LocalBrokerTest, testing::Values(1, 3));
+
+// Nobody calls back into a program that is in the middle of asking.
+TEST(LocalBrokerOfOneLoopTest, AnswersComeInALaterTurnAndTogether) {
+  const SystemClock clock;
+  LocalBroker broker(1, Epoch(1), clock);
+  const std::unique_ptr<LoopBackplane> backplane = broker.Connect(0);
+  class : public RoomFollower {
+   public:
+    void OnFollowing(RoomHandle, Position) override {}
+    void OnFollowFailed(RoomHandle, const absl::Status&) override {}
+    void OnEvents(absl::Span<const RoomEvent> events) override {
+      heard += events.size();
+    }
+    void OnGap(RoomHandle, Position, Position, GapReason) override {}
+    size_t heard = 0;
+  } follower;
+  const RoomKey room = *RoomKey::Make("/", "r");
+  backplane->Follow(room);
+  int answered = 0;
+  for (int i = 0; i < 16; ++i) {
+    backplane->Publish(
+        {room, 0, "", "x"},
+        [&](const absl::StatusOr<PublishAnswer>&) { ++answered; });
+  }
+  EXPECT_EQ(answered, 0);
+  backplane->DoWork(follower);
+  EXPECT_EQ(answered, 16);
+  EXPECT_EQ(follower.heard, 16u);
+}
+
+TEST(LocalBrokerOfOneLoopTest, MoreThanMayWaitIsRefused) {
+  const SystemClock clock;
+  LocalBroker broker(1, Epoch(1), clock);
+  const std::unique_ptr<LoopBackplane> backplane = broker.Connect(0);
+  Loop nobody(nullptr);
+  const RoomKey room = *RoomKey::Make("/", "r");
+  size_t taken = 0;
+  size_t refused = 0;
+  for (size_t i = 0; i < kQueuedPublishesMax + 3; ++i) {
+    backplane->Publish(
+        {room, 0, "", "x"}, [&](const absl::StatusOr<PublishAnswer>& answer) {
+          ++(absl::IsResourceExhausted(answer.status()) ? refused : taken);
+        });
+  }
+  while (taken < kQueuedPublishesMax) backplane->DoWork(nobody);
+  EXPECT_EQ(refused, 3u);
 }
 
 }  // namespace
