@@ -43,7 +43,9 @@ void BrokerLoop::Run() {
       next_tick = now + kTickInterval;
     }
   }
+  core_.BeginClosing();
   Drain();
+  core_.Close();
 }
 
 void BrokerLoop::Wait(absl::Duration timeout) {
@@ -56,7 +58,8 @@ void BrokerLoop::Wait(absl::Duration timeout) {
   };
   const size_t count = core_.ready_for_messages() ? 4 : 3;
   const auto wait = std::chrono::milliseconds(std::max<int64_t>(
-      0, absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1)))));
+      0,
+      absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1)))));
   try {
     zmq::poll(items, count, wait);
   } catch (const zmq::error_t&) {

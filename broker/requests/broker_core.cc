@@ -479,10 +479,27 @@ void BrokerCore::OnTick() {
 void BrokerCore::SendHeartbeat(Node& node) {
   proto::BrokerMessage message;
   proto::BrokerHeartbeat* const heartbeat = message.mutable_heartbeat();
-  if (!publishing_.ok()) {
+  if (is_closing_) {
+    heartbeat->set_publishing_stopped("the broker is closing");
+  } else if (!publishing_.ok()) {
     heartbeat->set_publishing_stopped(publishing_.ToString());
   }
   SendTo(node, std::move(message));
+}
+
+void BrokerCore::BeginClosing() {
+  is_closing_ = true;
+  for (const auto& [number, node] : nodes_by_number_) SendHeartbeat(*node);
+}
+
+void BrokerCore::Close() {
+  for (const auto& [number, node] : nodes_by_number_) {
+    proto::BrokerMessage message;
+    message.mutable_closed();
+    SendTo(*node, std::move(message));
+  }
+  nodes_by_peer_.clear();
+  nodes_by_number_.clear();
 }
 
 size_t BrokerCore::Deliver(NodeNumber number, proto::EventColumns events,

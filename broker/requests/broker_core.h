@@ -58,6 +58,12 @@ class BrokerCore final : private DeliverySink {
   // Call it at least every kHeartbeatInterval: leases and heartbeats.
   void OnTick();
 
+  // Tells the nodes that nothing more is taken; what was taken is still
+  // answered.
+  void BeginClosing();
+  // Tells them that all is answered, and ends their greetings. Comes last.
+  void Close();
+
   size_t node_count() const { return nodes_by_number_.size(); }
   // Why nothing can be published; OK if it can.
   const absl::Status& publishing() const { return publishing_; }
@@ -133,6 +139,7 @@ class BrokerCore final : private DeliverySink {
   Log log_;
   Fanout fanout_;
   absl::Status publishing_;
+  bool is_closing_ = false;
   absl::Duration last_tick_;
   NodeNumber last_number_;
   absl::flat_hash_map<NodeNumber, std::unique_ptr<Node>> nodes_by_number_;

@@ -553,6 +553,21 @@ TEST_F(BrokerCoreTest, StoppedPublishingIsToldToAll) {
   EXPECT_EQ(Take("a")[0].heartbeat().publishing_stopped(), "");
 }
 
+TEST_F(BrokerCoreTest, ClosingIsToldBeforeAndAfterTheLastAnswers) {
+  Greet("a");
+  Publish("a", {.events = {{Room("a"), "x"}}});
+  core_.BeginClosing();
+  AnswerBatch(1);
+  core_.EndTurn();
+  core_.Close();
+  const auto heard = Take("a");
+  ASSERT_THAT(heard, SizeIs(3));
+  EXPECT_THAT(heard[0].heartbeat().publishing_stopped(), HasSubstr("closing"));
+  EXPECT_TRUE(heard[1].has_published());
+  EXPECT_TRUE(heard[2].has_closed());
+  EXPECT_EQ(core_.node_count(), 0u);
+}
+
 // ---- Subscriptions ----
 
 TEST_F(BrokerCoreTest, SubscribedRoomsAreDelivered) {

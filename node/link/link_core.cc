@@ -198,6 +198,9 @@ void LinkCore::OnMessage(IncomingMessage message) {
     case proto::BrokerMessage::kLagging:
       OnLagging();
       break;
+    case proto::BrokerMessage::kClosed:
+      LoseSession("the broker has closed");
+      break;
     case proto::BrokerMessage::kPublishOutOfOrder:
       OnOutOfOrder(parsed.publish_out_of_order().expected_number());
       break;

@@ -19,6 +19,7 @@ namespace roomlog {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Body = proto::NodeMessage::BodyCase;
@@ -288,6 +289,20 @@ TEST_F(LinkCoreTest, SilentBrokerIsGreetedAnew) {
   ASSERT_THAT(sent, SizeIs(1));
   EXPECT_TRUE(sent[0].has_hello());
   EXPECT_EQ(sent[0].session(), kFirstSession + 1);
+}
+
+TEST_F(LinkCoreTest, BrokerThatClosedIsGreetedWithoutWaitingForItsSilence) {
+  Welcome();
+  proto::BrokerMessage message;
+  message.mutable_closed();
+  Hear(message);
+  EXPECT_THAT(std::string(link_.health().message()), HasSubstr("has closed"));
+  clock_.Advance(kGreetingInterval);
+  Take();
+  link_.OnTick();
+  const auto sent = Take();
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_TRUE(sent[0].has_hello());
 }
 
 TEST_F(LinkCoreTest, WhatIsOfAnotherSessionIsIgnored) {

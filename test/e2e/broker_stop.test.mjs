@@ -21,6 +21,18 @@ story("SIGTERM lets the broker finish: all it answered is there when it is back"
   assert.equal(late.events.length, 4_000);
 });
 
+story("the nodes know at once that the broker closes, and that it is back", async (cluster) => {
+  const client = await cluster.client(0);
+  await client.join("lobby");
+  assert.ok((await client.publish("lobby", "message", "before")).ok);
+  await cluster.broker.kill("SIGTERM");
+  await until(async () => /has closed/.test((await cluster.health(cluster.edges[0])).text), "the node to say so");
+  const publishing = client.publish("lobby", "message", "meanwhile"); // Waits for the broker.
+  await cluster.restartBroker();
+  assert.ok((await publishing).ok);
+  assert.deepEqual((await client.hears(2, "lobby")).map(({ data }) => data), ["before", "meanwhile"]);
+});
+
 story("a second broker on the same data is refused, and the first goes on", async (cluster) => {
   const second = cluster.newBroker("second broker");
   second.launch(["--listen=tcp://127.0.0.1:0"]);
