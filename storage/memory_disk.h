@@ -46,6 +46,7 @@ class MemoryDisk {
     std::vector<Event> events;
     std::vector<ProducerAnswers> answers;
     std::vector<std::pair<ProducerId, PublishNumber>> forgotten_answers;
+    std::vector<StateChange> state;
   };
   struct Trimmed {
     RoomKey room;

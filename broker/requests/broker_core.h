@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,8 +111,15 @@ class BrokerCore final : private DeliverySink {
   void OnRoomsFound(const RoomsFound& found);
   void OnPublishingState(const PublishingState& state);
 
-  // Ends the greeting of a node. `why` is for the operator.
-  void RemoveNode(NodeNumber number, absl::string_view why);
+  // Ends the greeting of a node. `why` is for the operator. If it `is_gone`,
+  // its sessions' windows run at once; else once its lease is over.
+  void RemoveNode(NodeNumber number, absl::string_view why,
+                  bool is_gone = false);
+  bool HasNodeOf(ProducerId producer) const;
+  void OnOwnersFound(const OwnersFound& found);
+  // Tells the journal, in order, and at once if it is not full.
+  void NoteOwner(JournalEntry entry);
+  void SubmitOwners();
   // Tells the node that it broke the protocol, and removes it.
   void Expel(Node& node, const absl::Status& why);
   void Submit(JournalEntry entry);
@@ -148,6 +156,10 @@ class BrokerCore final : private DeliverySink {
   // be lost and stop nobody.
   std::optional<JournalEntry> waiting_entry_;
   std::vector<RoomId> waiting_releases_;
+  std::deque<JournalEntry> waiting_owners_;
+  // Who may own sessions and has no greeting now, since when. In order, so that
+  // all who are told the same do the same.
+  std::map<ProducerId, absl::Duration> absent_owners_;
   std::vector<NodeNumber> nodes_with_answers_;
 };
 

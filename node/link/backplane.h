@@ -32,6 +32,9 @@ struct PublishAnswer {
   // Of an ephemeral event: how many followers it was handed to, this node
   // included if it follows the room. `position` means nothing then.
   uint32_t receivers = 0;
+  // What a session's operation is answered by: see proto/sessions.proto. An
+  // answer that was given again lacks it.
+  std::string session;
 };
 
 // A page of a room's log: after < offset < before, not older than `since_ms`.

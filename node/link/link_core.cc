@@ -31,6 +31,10 @@ absl::Status ToStatus(const proto::Error& error) {
       return absl::InvalidArgumentError(error.message());
     case proto::ERROR_CODE_LIMIT:
       return absl::ResourceExhaustedError(error.message());
+    case proto::ERROR_CODE_NOT_FOUND:
+      return absl::NotFoundError(error.message());
+    case proto::ERROR_CODE_FENCED:
+      return absl::FailedPreconditionError(error.message());
     case proto::ERROR_CODE_DATA_LOSS:
       return absl::DataLossError(error.message());
     default:
@@ -249,9 +253,11 @@ void LinkCore::OnPublished(const proto::Published& published) {
         return;
       }
       if (status.ok()) {
-        Answer(&publishes_[index],
-               PublishAnswer{{epoch_, Offset(run.first_offset() + i)},
-                             run.duplicate()});
+        PublishAnswer answer;
+        answer.position = {epoch_, Offset(run.first_offset() + i)};
+        answer.duplicate = run.duplicate();
+        answer.session = run.session();
+        Answer(&publishes_[index], std::move(answer));
       } else {
         Answer(&publishes_[index], status);
       }
