@@ -237,11 +237,7 @@ void Applier::TakeEphemeral(const std::shared_ptr<const PublishBatch>& batch,
       continue;
     }
     if (!inquiries_.contains(room->id)) {
-      // Nobody follows it. If it was not there, it shall not be.
-      if (std::find(pending->new_rooms.begin(), pending->new_rooms.end(),
-                    room->id) == pending->new_rooms.end()) {
-        log_.Release(room->id);
-      }
+      ReleaseUnused(room->id, *pending);
       continue;
     }
     room_id = room->id;
@@ -338,12 +334,19 @@ void Applier::TakeOwner(const JournalEntry& change, Pending* pending) {
   pending->owners.push_back(change);
 }
 
+void Applier::ReleaseUnused(RoomId room, const Pending& pending) {
+  if (std::find(pending.new_rooms.begin(), pending.new_rooms.end(), room) ==
+      pending.new_rooms.end()) {
+    log_.Release(room);
+  }
+}
+
 void Applier::AddNotices(Pending* pending) {
   for (SessionNoticeToSend& notice : pending->sessions.notices) {
     const absl::StatusOr<RoomHead> room = FindRoom(notice.room);
     if (!room.ok()) continue;
     if (!inquiries_.contains(room->id)) {
-      log_.Release(room->id);  // Nobody follows it.
+      ReleaseUnused(room->id, *pending);
       continue;
     }
     pending->commit.notices.push_back(std::move(notice.packet));

@@ -54,6 +54,9 @@ class Applier {
   PublishedRun TakeSession(const PublishBatch& batch, size_t index,
                            Pending* pending);
   void TakeOwner(const JournalEntry& change, Pending* pending);
+  // A room that nobody follows: if it was not there, it shall not be, unless
+  // this commit brings its first event.
+  void ReleaseUnused(RoomId room, const Pending& pending);
   // Makes ephemeral events of the notices that somebody will hear.
   void AddNotices(Pending* pending);
   void ExpireSessions(std::vector<JournalResult>* results);

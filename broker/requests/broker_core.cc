@@ -385,8 +385,12 @@ void BrokerCore::OnCommit(const std::shared_ptr<const Commit>& commit) {
       out->set_count(run.count);
       out->set_first_offset(run.first_offset.value());
       out->set_duplicate(run.duplicate);
-      out->set_session(run.session);
       if (!run.status.ok()) SetError(run.status, out->mutable_error());
+      if (run.session.empty()) continue;
+      out->set_session(run.session);
+      // Sessions may be large, and a message has a bound.
+      node->session_bytes += run.session.size();
+      if (node->session_bytes > kMessageBytesMax / 2) SendAnswers(*node);
     }
   }
   fanout_.Add(commit);
@@ -457,13 +461,18 @@ void BrokerCore::EndTurn() {
   ReleaseRooms(std::move(released));
   for (const NodeNumber number : nodes_with_answers_) {
     Node* const node = FindNode(number);
-    if (node == nullptr) continue;
-    proto::BrokerMessage message;
-    message.mutable_published()->Swap(&node->answers);
-    node->answers.Clear();
-    SendTo(*node, std::move(message));
+    if (node != nullptr) SendAnswers(*node);
   }
   nodes_with_answers_.clear();
+}
+
+void BrokerCore::SendAnswers(Node& node) {
+  if (node.answers.runs_size() == 0) return;
+  proto::BrokerMessage message;
+  message.mutable_published()->Swap(&node.answers);
+  node.answers.Clear();
+  node.session_bytes = 0;
+  SendTo(node, std::move(message));
 }
 
 void BrokerCore::OnTick() {

@@ -88,7 +88,8 @@ class BrokerCore final : private DeliverySink {
     // Reads at the readers, and those that wait for credit.
     size_t reading = 0;
     std::deque<HistoryRead> waiting_reads;
-    proto::Published answers;  // Sent at the end of the turn.
+    proto::Published answers;  // Sent at the end of the turn,
+    size_t session_bytes = 0;  // or when there are so many in them.
   };
 
   // DeliverySink:
@@ -124,6 +125,7 @@ class BrokerCore final : private DeliverySink {
   void Expel(Node& node, const absl::Status& why);
   void Submit(JournalEntry entry);
   void ReleaseRooms(std::vector<RoomId> rooms);
+  void SendAnswers(Node& node);
   void SendHeartbeat(Node& node);
   void StartReads(Node& node);
   void AnswerRead(Node& node, uint64_t request,
