@@ -21,6 +21,25 @@ void RoomLayer::AddClient(SocketWire& socket) {
   clients_.emplace(&socket, client);
 }
 
+void RoomLayer::AddRecoverableClient(SocketWire& socket, Position /*opened*/,
+                                     const std::vector<std::string>& rooms,
+                                     SessionChanges& /*changes*/) {
+  AddClient(socket);
+  for (const std::string& name : rooms) {
+    const absl::StatusOr<RoomKey> room =
+        RoomKey::Make(socket.name_space(), name);
+    if (room.ok()) Join(socket, *room, FromNow{}, nullptr);
+  }
+}
+
+void RoomLayer::Recover(SocketWire& /*socket*/, RecoveredSession /*session*/,
+                        SessionChanges& /*changes*/, RecoverDone /*done*/) {}
+
+void RoomLayer::JoinDirect(SocketWire& socket, const RoomKey& room,
+                           JoinDone done) {
+  Join(socket, room, FromNow{}, std::move(done));
+}
+
 void RoomLayer::RemoveClient(SocketWire& socket) {
   const auto found = clients_.find(&socket);
   if (found == clients_.end()) return;

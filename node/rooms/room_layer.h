@@ -22,9 +22,12 @@
 #include "base/room_key.h"
 #include "node/link/backplane.h"
 #include "node/rooms/audience.h"
+#include "node/rooms/direct_room.h"
 #include "node/rooms/history_page.h"
+#include "node/rooms/recovery.h"
 #include "node/rooms/replay_start.h"
 #include "node/rooms/room.h"
+#include "node/rooms/session_changes.h"
 #include "node/socketio/socket_wire.h"
 
 namespace roomlog {
@@ -79,6 +82,19 @@ class RoomLayer final : public RoomFollower {
   // ---- Sockets ----
 
   void AddClient(SocketWire& socket);
+  // A client with a session that was opened at `opened`: what is at or before
+  // that is not for it. It is in `rooms` (names, as in its session) from there
+  // on, without a Change(), and its changes of rooms are durable before it gets
+  // anything that it would not get without them. Every event that it is sent
+  // ends in an offset. Borrows `changes`, which must outlive the client here.
+  void AddRecoverableClient(SocketWire& socket, Position opened,
+                            const std::vector<std::string>& rooms,
+                            SessionChanges& changes);
+  // Collects all that is owed to a client that has come back with its session,
+  // then tells `done`: see recovery.h. Until then the layer does not know the
+  // socket, but for RemoveClient(), after which `done` is not called.
+  void Recover(SocketWire& socket, RecoveredSession session,
+               SessionChanges& changes, RecoverDone done);
   // No `done` is called for it any more.
   void RemoveClient(SocketWire& socket);
   void OnDrained(SocketWire& socket);
@@ -91,10 +107,15 @@ class RoomLayer final : public RoomFollower {
   // UNAVAILABLE, DATA_LOSS.
   void Join(SocketWire& socket, const RoomKey& room, const ReplayStart& start,
             JoinDone done);
+  // Joins a socket to its DirectRoom(), once however often it is called. `done`
+  // is told when it is in. It counts neither as one of its rooms nor against
+  // their bound.
+  void JoinDirect(SocketWire& socket, const RoomKey& room, JoinDone done);
   // `done` is told once nothing more comes from the room. Error:
   // RESOURCE_EXHAUSTED, if it has left already and too much is unanswered.
   void Leave(SocketWire& socket, const RoomKey& room, JoinDone done);
-  // The rooms it is in or wants to be in, without the one of the empty name.
+  // The rooms it is in or wants to be in, without the one of the empty name and
+  // the reserved ones.
   std::vector<std::string> RoomsOf(const SocketWire& socket) const;
   bool WantsIn(const SocketWire& socket, const RoomKey& room) const;
 
