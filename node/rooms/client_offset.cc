@@ -18,11 +18,14 @@ bool ParseJoin(absl::string_view text, uint64_t* join) {
 
 }  // namespace
 
+std::string FormatHistorySuffix(const ClientOffset::InHistory& history) {
+  return absl::StrCat("~", FormatPosition(history.place), "~", history.join);
+}
+
 std::string FormatClientOffset(const ClientOffset& offset) {
   std::string text = FormatPosition(offset.event);
   if (offset.history.has_value()) {
-    absl::StrAppend(&text, "~", FormatPosition(offset.history->place), "~",
-                    offset.history->join);
+    text += FormatHistorySuffix(*offset.history);
   }
   return text;
 }

@@ -33,6 +33,8 @@ struct ClientOffset {
   friend bool operator==(const ClientOffset&, const ClientOffset&) = default;
 };
 
+// What comes behind the event: `~<place>~<join>`.
+std::string FormatHistorySuffix(const ClientOffset::InHistory& history);
 std::string FormatClientOffset(const ClientOffset& offset);
 
 // INVALID_ARGUMENT: not what FormatClientOffset() makes.
