@@ -80,7 +80,8 @@ class RoomFollower {
   virtual ~RoomFollower() = default;
 
   // From here on the room is followed: every event after `head` will come. Said
-  // once for each Follow().
+  // once for each Follow(), in its place in the order: of no room does anything
+  // come any more that is at or before `head`.
   virtual void OnFollowing(RoomHandle room, Position head) = 0;
 
   // It cannot be followed: RESOURCE_EXHAUSTED or INVALID_ARGUMENT. The handle

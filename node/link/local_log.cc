@@ -29,15 +29,13 @@ PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
   event.flags = request.flags;
   event.id_bytes = request.id.size();
   event.bytes = SharedBytes(absl::StrCat(request.id, request.packet));
-  event.offset = last_offset_;
   if (is_logged) {
     Room& room = RoomOf(request.room);
     const auto same = room.ids.find(request.id);
     if (!request.id.empty() && same != room.ids.end()) {
       return {{epoch_, same->second}, /*duplicate=*/true};
     }
-    last_offset_ = last_offset_.Next();
-    event.offset = last_offset_;
+    event.offset = last_offset_ = last_offset_.Next();
     event.previous = room.head;
     answer.position = {epoch_, event.offset};
     room.head = event.offset;
@@ -51,6 +49,9 @@ PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
     }
     by_silence_.splice(by_silence_.end(), by_silence_, room.silent);
     KeepWithinBounds();
+  } else {
+    // It takes a number of the log's order, as at the broker.
+    event.offset = last_offset_ = last_offset_.Next();
   }
   const auto followers = followers_.find(request.room);
   if (followers == followers_.end()) return answer;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
 #include "node/socketio/socketio_limits.h"
 #include "proto/event_columns.h"
@@ -56,7 +57,10 @@ size_t ServerLoop::PublishCopies(
   for (size_t i = 0; i < target.rooms.size(); ++i) {
     envelope.set_through(static_cast<uint32_t>(i));
     const std::string& room = target.rooms[i];
-    if (!room.empty()) publish(LooksLikeSocketId(room) ? "" : room);
+    // A reserved name is nobody's.
+    if (!room.empty() && !IsReservedRoom(room)) {
+      publish(LooksLikeSocketId(room) ? "" : room);
+    }
   }
   return copies;
 }
@@ -265,8 +269,8 @@ void ServerLoop::ApplyControl(absl::string_view name_space,
   for (SocketWire* const wire : rooms_.Select(name_space, envelope)) {
     for (const std::string& name : envelope.sockets_join().rooms()) {
       const absl::StatusOr<RoomKey> room = RoomKey::Make(name_space, name);
-      if (!room.ok() || name.empty() || name == wire->id() ||
-          rooms_.WantsIn(*wire, *room)) {
+      if (!room.ok() || name.empty() || IsReservedRoom(name) ||
+          name == wire->id() || rooms_.WantsIn(*wire, *room)) {
         continue;
       }
       // What was said in the room since, though it was not followed here, is
@@ -277,7 +281,8 @@ void ServerLoop::ApplyControl(absl::string_view name_space,
     }
     for (const std::string& name : envelope.sockets_leave().rooms()) {
       const absl::StatusOr<RoomKey> room = RoomKey::Make(name_space, name);
-      if (room.ok() && !name.empty()) rooms_.Leave(*wire, *room, nullptr);
+      if (!room.ok() || name.empty() || IsReservedRoom(name)) continue;
+      rooms_.Leave(*wire, *room, nullptr);
     }
     if (envelope.has_disconnect_sockets()) {
       const auto socket = sockets_.find(wire);

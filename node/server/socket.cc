@@ -1,6 +1,7 @@
 #include "node/server/socket.h"
 
 #include "absl/strings/str_cat.h"
+#include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
 #include "node/socketio/socketio_limits.h"
 
@@ -183,10 +184,12 @@ void Socket::Join(absl::string_view room, const ReplayStart& start,
                   JoinDone done) {
   done = loop_.Guarded("join", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
-  if (!key.ok() || room.empty()) {
+  if (!key.ok() || room.empty() || IsReservedRoom(room)) {
     if (done == nullptr) return;
-    std::move(done)(key.ok() ? absl::InvalidArgumentError("a room needs a name")
-                             : key.status());
+    std::move(done)(!key.ok() ? key.status()
+                    : room.empty()
+                        ? absl::InvalidArgumentError("a room needs a name")
+                        : absl::InvalidArgumentError("the room is reserved"));
     return;
   }
   if (room == id()) {
@@ -199,7 +202,7 @@ void Socket::Join(absl::string_view room, const ReplayStart& start,
 void Socket::Leave(absl::string_view room, JoinDone done) {
   done = loop_.Guarded("leave", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
-  if (!key.ok() || room.empty()) {
+  if (!key.ok() || room.empty() || IsReservedRoom(room)) {
     if (done != nullptr) std::move(done)(Joined());
     return;
   }

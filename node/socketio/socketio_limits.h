@@ -34,6 +34,18 @@ inline constexpr size_t kBroadcastRoomsMax = 256;
 // Calls from other threads that wait for a loop. The caller of one more waits.
 inline constexpr size_t kLoopMailboxEntriesMax = 65536;
 
+// ---- Catching up, and coming back ----
+
+// Events of the log that are held for one client while its rooms are merged.
+// What would be more is read again in its turn.
+inline constexpr size_t kCatchUpBytesMax = size_t{4} << 20;
+// Events that are read at a time, of each room and for a client that took less
+// the last time, are at least so many.
+inline constexpr size_t kCatchUpPageEventsMin = 16;
+// Recoveries for which one loop collects at a time: each holds kRecoveryBytesMax
+// at most. Others wait, as many as there are clients.
+inline constexpr size_t kRecoveriesAtOnce = 256;
+
 // ---- A node alone: the log in its own memory ----
 
 // Events, and bytes, kept of one room; the oldest go first. Enough for somebody
