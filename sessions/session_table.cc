@@ -109,6 +109,7 @@ absl::StatusOr<std::string> SessionTable::Apply(ProducerId owner,
     case proto::SessionOperation::kDetach:
       if (record.detached_ms() != 0) return std::string();
       record.set_detached_ms(std::max<int64_t>(now_ms, 1));
+      if (parsed.detach().resent_nothing()) record.clear_resent_from();
       break;
     default:
       EndSession(key, effects);

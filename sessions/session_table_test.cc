@@ -294,6 +294,26 @@ TEST_F(SessionTableTest, TellsWhenNobodyKnowsWhatTheClientHas) {
   }
 }
 
+TEST_F(SessionTableTest, WhoWasSentNothingAgainCannotHaveGotAPart) {
+  for (const bool resent_nothing : {true, false}) {
+    SessionTable fresh(10);
+    const auto apply = [&](const proto::SessionOperation& operation) {
+      const auto answer = fresh.Apply(kNodeA, operation.SerializeAsString(),
+                                      Offset(1), now_ms_, &effects_);
+      EXPECT_THAT(answer, IsOk());
+      return *answer;
+    };
+    apply(OpenOf(1));
+    apply(RestoreOf(2, "x", /*breakable=*/true));
+    proto::SessionOperation detach = Operation(2);
+    detach.mutable_detach()->set_resent_nothing(resent_nothing);
+    apply(detach);
+    proto::SessionRecord record;
+    ASSERT_TRUE(record.ParseFromString(apply(RestoreOf(3, "x", true))));
+    EXPECT_EQ(record.resent_from(), resent_nothing ? "" : "x");
+  }
+}
+
 TEST_F(SessionTableTest, RefusesWhatBreaksARule) {
   using Break = void (*)(proto::SessionOperation*);
   const std::vector<std::pair<const char*, Break>> opens = {

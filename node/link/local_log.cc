@@ -62,6 +62,44 @@ PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
   return answer;
 }
 
+absl::StatusOr<PublishAnswer> LocalLog::DoSession(size_t loop,
+                                                  const PublishRequest& request,
+                                                  int64_t time_ms,
+                                                  Deliver deliver) {
+  last_offset_ = last_offset_.Next();
+  PublishAnswer answer;
+  answer.position = {epoch_, last_offset_};
+  SessionTable::Effects effects;
+  absl::StatusOr<std::string> record = sessions_.Apply(
+      ProducerId(loop + 1), request.packet, last_offset_, time_ms, &effects);
+  Tell(effects, time_ms, deliver);
+  if (!record.ok()) return record.status();
+  answer.session = *std::move(record);
+  return answer;
+}
+
+void LocalLog::ExpireSessions(int64_t time_ms, Deliver deliver) {
+  const std::optional<int64_t> deadline = sessions_.next_deadline_ms();
+  if (!deadline.has_value() || *deadline > time_ms) return;
+  SessionTable::Effects effects;
+  sessions_.Expire(time_ms, kSessionsExpiredPerCallMax, &effects);
+  Tell(effects, time_ms, deliver);
+}
+
+void LocalLog::Tell(const SessionTable::Effects& effects, int64_t time_ms,
+                    Deliver deliver) {
+  sessions_.Written();
+  for (const SessionNoticeToSend& notice : effects.notices) {
+    absl::StatusOr<RoomKey> room = RoomKey::Parse(notice.room);
+    if (!room.ok()) continue;
+    Publish({.room = *std::move(room),
+             .flags = proto::EVENT_FLAG_EPHEMERAL,
+             .id = "",
+             .packet = notice.packet},
+            time_ms, deliver);
+  }
+}
+
 Position LocalLog::Follow(const RoomKey& room, Follower follower) {
   followers_[room].push_back(follower);
   followed_[follower] = room;

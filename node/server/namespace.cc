@@ -28,6 +28,11 @@ Namespace& Namespace::OnConnection(ConnectionHandler handler) {
   return *this;
 }
 
+Namespace& Namespace::OnSessionExpired(SessionExpiredHandler handler) {
+  if (MayDeclare()) rules_->on_session_expired.push_back(std::move(handler));
+  return *this;
+}
+
 void Namespace::AddServerHandler(absl::string_view event,
                                  EventHandler handler) {
   if (!MayDeclare()) return;
