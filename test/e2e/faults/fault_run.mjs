@@ -24,7 +24,7 @@ export async function faultRun({ seed, ms, members: count = 12, perSecond = 150,
   const random = new Random(seed);
   const recovers = edgeFlags.some((flag) => flag.startsWith("--recovery_window") && !flag.endsWith("=0"));
   const oracle = new Oracle({ placeOf });
-  const cluster = new FaultyCluster({ edges: kEdges, edgeFlags });
+  const cluster = new FaultyCluster({ edges: kEdges, edgeFlags, onDeath: (what) => oracle.report("died", what) });
   const result = { seed, rounds: 0, faults: {}, plan: [], oracle, resent: 0, logs: [] };
   const people = [];
   const publishers = [];

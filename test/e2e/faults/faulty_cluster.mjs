@@ -15,9 +15,14 @@ const kHealthTimeoutMs = 60_000;
 export class FaultyCluster {
   #count;
   #edgeFlags;
-  edges = []; // {program, clientLink, brokerLink}
+  #onDeath;
+  #mayEnd = new Set(); // Programs that were killed on purpose, and are not back yet.
+  edges = []; // {program, listen, url, clientLink, brokerLink}
 
-  constructor({ edges, edgeFlags = [] }) {
+  // `onDeath` is told of programs that end by themselves. They are started again,
+  // as whoever runs them would.
+  constructor({ edges, edgeFlags = [], onDeath = () => {} }) {
+    this.#onDeath = onDeath;
     this.#count = edges;
     this.#edgeFlags = edgeFlags;
     this.directory = mkdtempSync(join(tmpdir(), "roomlog-faults-"));
@@ -27,12 +32,14 @@ export class FaultyCluster {
 
   async start() {
     this.brokerAddress = await this.broker.start(["--listen=tcp://127.0.0.1:0"]);
+    this.#watch(this.broker, this.brokerAddress);
     const { hostname, port } = new URL(this.brokerAddress);
     for (let i = 0; i < this.#count; i++) {
       const brokerLink = await new Proxy(hostname, Number(port)).listen();
       const program = new Program(`node-${i}`, join(kBinaries, "node/roomlog-edge"), [
         `--broker=tcp://127.0.0.1:${brokerLink.port}`, `--name=node-${i}`, ...this.#edgeFlags]);
       const url = new URL(await program.start(["--listen=127.0.0.1:0"]));
+      this.#watch(program, url.host);
       const clientLink = await new Proxy(url.hostname, Number(url.port)).listen();
       this.edges.push({ program, listen: url.host, url, clientLink, brokerLink });
     }
@@ -57,13 +64,28 @@ export class FaultyCluster {
       return async () => link.heal();
     }
     const program = isBroker ? this.broker : this.edges[target].program;
+    const listen = isBroker ? this.brokerAddress : this.edges[target].listen;
     if (fault.startsWith("stop")) {
       program.child.kill("SIGSTOP");
       return async () => program.child.kill("SIGCONT");
     }
+    this.#mayEnd.add(program);
     await program.kill("SIGKILL");
-    const listen = isBroker ? this.brokerAddress : this.edges[target].listen;
-    return () => program.start([`--listen=${listen}`]);
+    return () => this.#startAgain(program, listen);
+  }
+
+  #watch(program, listen) {
+    program.exited.then(async ({ code, signal }) => {
+      if (this.#mayEnd.has(program)) return;
+      this.#onDeath(`${program.name}: ${signal ?? code}; ${program.log.slice(-2).join("; ")}`);
+      await this.#startAgain(program, listen);
+    }).catch((error) => this.#onDeath(error.message));
+  }
+
+  async #startAgain(program, listen) {
+    await program.start([`--listen=${listen}`]);
+    this.#mayEnd.delete(program);
+    this.#watch(program, listen);
   }
 
   async healthy() {
@@ -83,6 +105,7 @@ export class FaultyCluster {
       clientLink.close();
       brokerLink.close();
     }
+    for (const program of this.programs) this.#mayEnd.add(program);
     await Promise.all(this.programs.map((program) => program.kill("SIGKILL")));
     rmSync(this.directory, { recursive: true, force: true });
   }

@@ -23,6 +23,7 @@ export const kKinds = {
   "wrong offset": ["P6", "an event is not where its acknowledgement said"],
   stray: ["P3", "an event that nobody said since the last judgement, or not in that room"],
   refused: ["P5", "a request that must be taken was refused"],
+  died: ["all", "a process ended by itself"],
   stuck: ["P4", "after all was healed, something never came"],
 };
 
@@ -60,7 +61,8 @@ export class Oracle {
     if (offset !== undefined) this.#locate(publish, this.#split(offset), "the acknowledgement");
   }
 
-  // A request that must be taken was refused, or something never came.
+  // What the harness sees by itself: a request that must be taken was refused, a
+  // process died, or something never came.
   report(kind, what) {
     this.#find(kind, what);
   }

@@ -158,6 +158,8 @@ const kLies = [
     }, { "offset fell": 2 }],
   ["a request that was refused", ({ oracle, ann, bob }) =>
     ([ann, bob].forEach((one) => hear(one, kAll)), oracle.report("refused", "join")), { refused: 1 }],
+  ["a process that died by itself", ({ oracle, ann, bob }) =>
+    ([ann, bob].forEach((one) => hear(one, kAll)), oracle.report("died", "node-a: SIGABRT")), { died: 1 }],
   ["what never comes", ({ oracle, ann, bob }) =>
     ([ann, bob].forEach((one) => hear(one, kAll)), oracle.report("stuck", "the end of x")), { stuck: 1 }],
 ];
