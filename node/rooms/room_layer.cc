@@ -30,10 +30,19 @@ void RoomLayer::RemoveClient(SocketWire& socket) {
   const auto in_namespace = clients_by_id_.find(socket.name_space());
   in_namespace->second.erase(socket.id());
   if (in_namespace->second.empty()) clients_by_id_.erase(in_namespace);
-  while (!client->memberships.empty()) {
-    Membership& member = *client->memberships.begin()->second;
-    member.Become(Membership::State::kOut);
-    Remove(member);
+  // The backplane hears of the rooms in the order of their names, which is the
+  // same in each process.
+  std::vector<Membership*> members;
+  for (const auto& [room, member] : client->memberships) {
+    members.push_back(member.get());
+  }
+  std::sort(members.begin(), members.end(),
+            [](const Membership* a, const Membership* b) {
+              return a->room.key < b->room.key;
+            });
+  for (Membership* const member : members) {
+    member->Become(Membership::State::kOut);
+    Remove(*member);
   }
 }
 
