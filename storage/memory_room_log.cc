@@ -305,6 +305,11 @@ absl::StatusOr<ReadPage> MemoryRoomLog::Read(const ReadQuery& query) const {
       page.more = true;
       break;
     }
+    if (disk_.IsDamaged(event->offset)) {
+      return absl::DataLossError(
+          absl::StrCat("event ", event->offset.value(), " of ", room.key.room(),
+                       " in the memory disk is damaged"));
+    }
     EventView view;
     view.offset = event->offset;
     view.previous = event->previous;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -66,6 +67,8 @@ class BrokerCore final : private DeliverySink {
   void Close();
 
   size_t node_count() const { return nodes_by_number_.size(); }
+  // Of the commits that are kept for nodes that lag.
+  size_t recent_bytes() const { return fanout_.recent_bytes(); }
   // Why nothing can be published; OK if it can.
   const absl::Status& publishing() const { return publishing_; }
 
@@ -152,7 +155,8 @@ class BrokerCore final : private DeliverySink {
   bool is_closing_ = false;
   absl::Duration last_tick_;
   NodeNumber last_number_;
-  absl::flat_hash_map<NodeNumber, std::unique_ptr<Node>> nodes_by_number_;
+  // In order, so that the same story is told in the same order again.
+  absl::btree_map<NodeNumber, std::unique_ptr<Node>> nodes_by_number_;
   absl::flat_hash_map<std::string, Node*> nodes_by_peer_;
   // The entry that the full journal did not take, and releases, which must not
   // be lost and stop nobody.

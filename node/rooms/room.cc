@@ -9,6 +9,19 @@ namespace roomlog {
 
 RoomClient::~RoomClient() = default;
 
+std::vector<Membership*> RoomClient::MembershipsInOrder() const {
+  std::vector<Membership*> members;
+  members.reserve(memberships.size());
+  for (const auto& [room, member] : memberships) {
+    members.push_back(member.get());
+  }
+  std::sort(members.begin(), members.end(),
+            [](const Membership* a, const Membership* b) {
+              return a->room.key < b->room.key;
+            });
+  return members;
+}
+
 bool RoomClient::full() const {
   if (collection != nullptr) return !collection->gaps.empty();
   return socket.queued_bytes() > kClientBufferBytesMax;

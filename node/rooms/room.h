@@ -107,6 +107,10 @@ struct RoomClient : std::enable_shared_from_this<RoomClient> {
   std::vector<JoinDone> direct_waiting;
   std::unique_ptr<Collection> collection;  // While it is coming back.
 
+  // By the names of their rooms: so what is asked of the backplane for them
+  // comes in the same order in every process.
+  std::vector<Membership*> MembershipsInOrder() const;
+
   absl::flat_hash_map<const Room*, std::shared_ptr<Membership>> memberships;
   // Reads of the log that wait for others, or for the socket to drain.
   std::deque<absl::AnyInvocable<void()>> waiting;

@@ -60,9 +60,7 @@ void RoomLayer::Drop(RoomClient& client) {
   client.histories.clear();
   client.to_change.clear();
   client.waiting.clear();
-  while (!client.memberships.empty()) {
-    Remove(*client.memberships.begin()->second);
-  }
+  for (Membership* const member : client.MembershipsInOrder()) Remove(*member);
 }
 
 void RoomLayer::OnDrained(SocketWire& socket) {

@@ -66,12 +66,12 @@ bool RoomLayer::BeginCatchUp(RoomClient& client) {
     if (bound.has_value()) end.offset = std::min(end.offset, *bound);
     return end;
   };
-  for (const auto& [key, member] : client.memberships) {
+  for (Membership* const member : client.MembershipsInOrder()) {
     if (!member->is_in) continue;
     const Room& room = member->room;
     if (!IsFollowed(room)) return false;
     if (end_of(room).offset <= member->place()) continue;
-    moved.push_back(member.get());
+    moved.push_back(member);
     through = std::max(through, room.position->offset);
     if (room.recent.floor() > member->place()) is_recent = false;
   }
