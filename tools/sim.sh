@@ -5,9 +5,9 @@ dev_sim() {
   for argument; do
     case $argument in
       --seeds=* | --first=* | --minutes=* | --faults=* | --defect=* | --steps=* | \
-        --nodes=* | --clients=* | --lines=* | --verbose) ;;
+        --nodes=* | --clients=* | --lines=* | --recovery | --verbose) ;;
       *) die "sim takes --seeds=N --first=SEED --minutes=M --faults=delay,loss,...
-  --defect=NAME --steps=N --nodes=N --clients=N --lines=N and --verbose;
+  --defect=NAME --steps=N --nodes=N --clients=N --lines=N, --recovery and --verbose;
   test/sim/README.md explains them" ;;
     esac
   done

@@ -1,7 +1,10 @@
 #include "node/server/session_keeper.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
-#include <random>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,9 +18,14 @@ namespace {
 
 // Every session is claimed by a number that nobody else draws.
 uint64_t DrawClaim() {
-  thread_local std::random_device random;
   uint64_t claim = 0;
-  while (claim == 0) claim = uint64_t{random()} << 32 | random();
+  while (claim == 0) {
+    // Neither waits nor fails for so few bytes once the system has started.
+    if (getentropy(&claim, sizeof(claim)) != 0) {
+      std::perror("getentropy");
+      std::abort();
+    }
+  }
   return claim;
 }
 

@@ -42,6 +42,11 @@ class RoomLogWrapper : public RoomLog {
       absl::FunctionRef<void(ProducerAnswers)> each) override {
     return log_->LoadAnswers(each);
   }
+  absl::Status LoadState(absl::FunctionRef<absl::Status(
+                             absl::string_view key, absl::string_view value)>
+                             each) override {
+    return log_->LoadState(each);
+  }
   absl::StatusOr<size_t> Trim(int64_t now_ms, size_t rooms_max) override {
     return log_->Trim(now_ms, rooms_max);
   }

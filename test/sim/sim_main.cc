@@ -22,6 +22,7 @@ ABSL_FLAG(int, clients, 8, "how many clients there are");
 ABSL_FLAG(int, lines, 60, "how much of the history of a failed run is shown");
 ABSL_FLAG(bool, twice, true,
           "run every 50th seed twice: it must come to the same");
+ABSL_FLAG(bool, recovery, false, "whether lost clients may come back");
 ABSL_FLAG(bool, verbose, false, "describe each run");
 
 namespace roomlog {
@@ -42,10 +43,11 @@ void Tell(const SimulatedRun& run, const SimulationOptions& options) {
   std::printf("%s\n", run.Description().c_str());
   std::printf(
       "\nTo run it again:\n  ./dev sim --first=%llu --seeds=1 --faults=%s "
-      "--defect=%s --steps=%d --nodes=%d --clients=%d\n",
+      "--defect=%s --steps=%d --nodes=%d --clients=%d%s\n",
       static_cast<unsigned long long>(options.seed),
       absl::GetFlag(FLAGS_faults).c_str(), absl::GetFlag(FLAGS_defect).c_str(),
-      options.steps, options.node_count, options.client_count);
+      options.steps, options.node_count, options.client_count,
+      options.recovers ? " --recovery" : "");
 }
 
 int Main() {
@@ -60,6 +62,7 @@ int Main() {
   options.faults = *faults;
   options.defect = *defect;
   options.steps = absl::GetFlag(FLAGS_steps);
+  options.recovers = absl::GetFlag(FLAGS_recovery);
   options.node_count = absl::GetFlag(FLAGS_nodes);
   options.client_count = absl::GetFlag(FLAGS_clients);
 

@@ -19,7 +19,10 @@ std::string Quoted(absl::string_view text) {
 
 // {0, 0} if it is no position.
 Position PositionOf(const Value& text) {
-  const absl::StatusOr<Position> position = ParsePosition(text.AsString());
+  // What comes while a join is under way has the client's place behind it.
+  const absl::string_view all = text.AsString();
+  const absl::StatusOr<Position> position =
+      ParsePosition(all.substr(0, all.find('~')));
   return position.ok() ? *position : Position();
 }
 
@@ -87,9 +90,13 @@ void SimulatedClient::OnClosed() {
   connection_.reset();
   is_connected_ = false;
   acks_.clear();
-  oracle_.OnGone(name_);
+  last_lost_ack_id_ = last_ack_id_;
+  left_.insert(leaving_.begin(), leaving_.end());
   leaving_.clear();
-  for (auto& [room, membership] : rooms_) membership.is_joining = false;
+  for (auto& [room, membership] : rooms_) {
+    membership.is_joining = false;
+    if (!membership.is_live) oracle_.OnGone(name_, room);
+  }
   // What has no id cannot be said again: whether it was kept is unknown.
   for (auto it = publishes_.begin(); it != publishes_.end();) {
     it = it->second.has_id ? std::next(it) : publishes_.erase(it);
@@ -122,6 +129,7 @@ void SimulatedClient::OnPacket(absl::string_view packet) {
       return;
     }
     const auto it = acks_.find(id);
+    if (it == acks_.end() && id <= last_lost_ack_id_) return;
     if (it == acks_.end()) {
       oracle_.Report("P4",
                      absl::StrCat(name_, " was answered twice: ", packet));
@@ -175,8 +183,21 @@ void SimulatedClient::Emit(const std::string& event,
 // ---- The program ----
 
 void SimulatedClient::OnConnect(bool recovered) {
-  if (!recovered) {
-    for (const auto& [room, membership] : rooms_) SendJoin(room);
+  history_.Note(absl::StrCat(name_, recovered ? " is back" : " is new"));
+  if (recovered) {
+    ++recoveries_;
+    for (const std::string& room : left_) SendLeave(room, false);
+  } else {
+    oracle_.OnGone(name_);
+  }
+  left_.clear();
+  for (auto& [room, membership] : rooms_) {
+    if (!recovered) {
+      membership.is_live = false;
+      SendJoin(room);
+    } else if (!membership.is_live) {
+      JoinAnew(room);
+    }
   }
   std::vector<uint64_t> open;
   for (const auto& [key, publish] : publishes_) open.push_back(key);
@@ -184,15 +205,31 @@ void SimulatedClient::OnConnect(bool recovered) {
 }
 
 void SimulatedClient::Join(const std::string& room, int last) {
-  if (rooms_.count(room) > 0 || leaving_.count(room) > 0) return;
+  if (rooms_.count(room) > 0 || leaving_.count(room) > 0 ||
+      left_.count(room) > 0) {
+    return;
+  }
   rooms_[room].last = last;
   SendJoin(room);
+}
+
+void SimulatedClient::JoinAnew(const std::string& room) {
+  if (leaving_.count(room) == 0) SendLeave(room, true);
+}
+
+void SimulatedClient::SendLeave(const std::string& room, bool joins_again) {
+  leaving_.insert(room);
+  Emit("leave", {Quoted(room)}, [this, room, joins_again](const Value&) {
+    leaving_.erase(room);
+    if (joins_again || rooms_.count(room) > 0) SendJoin(room);
+  });
 }
 
 void SimulatedClient::SendJoin(const std::string& room) {
   const auto it = rooms_.find(room);
   if (it == rooms_.end() || it->second.is_joining || !is_connected_) return;
   Membership& membership = it->second;
+  membership.is_live = false;
   std::string options = "{}";
   std::optional<Position> after;
   if (membership.refusals >= kRefusalsMax) {
@@ -228,6 +265,7 @@ void SimulatedClient::OnJoinAnswer(const std::string& room,
     return;
   }
   membership.refusals = 0;
+  membership.is_live = true;
   std::optional<Oracle::Gap> gap;
   if (!answer["gap"].is_null()) gap = GapOf(answer["gap"]);
   const Position position = PositionOf(answer["offset"]);
@@ -244,9 +282,7 @@ void SimulatedClient::Leave(const std::string& room) {
   // What still comes on the way is nobody's any more.
   rooms_.erase(it);
   oracle_.OnGone(name_, room);
-  leaving_.insert(room);
-  Emit("leave", {Quoted(room)},
-       [this, room](const Value&) { leaving_.erase(room); });
+  SendLeave(room, false);
 }
 
 void SimulatedClient::OnEvent(const Value::Array& arguments) {
@@ -257,7 +293,7 @@ void SimulatedClient::OnEvent(const Value::Array& arguments) {
     const std::string room(told["room"].AsString());
     history_.Note(absl::StrCat(name_, " has a gap: ", told.ToJson()));
     const auto it = rooms_.find(room);
-    if (it == rooms_.end()) return;
+    if (it == rooms_.end() || leaving_.count(room) > 0) return;
     const Oracle::Gap gap = GapOf(told);
     oracle_.OnGap(name_, room, gap);
     if (!it->second.is_joining) it->second.position = gap.to;
@@ -269,7 +305,10 @@ void SimulatedClient::OnEvent(const Value::Array& arguments) {
   history_.Note(absl::StrCat(name_, " hears ", arguments[1].AsString(), " of ",
                              room, " at ", arguments[3].AsString()));
   const auto it = rooms_.find(room);
-  if (it == rooms_.end()) return;  // It leaves.
+  if (it == rooms_.end() || leaving_.count(room) > 0 ||
+      (!it->second.is_live && !it->second.is_joining)) {
+    return;  // It leaves, or does not know whether it is in.
+  }
   oracle_.OnHeard(name_, room, position, std::string(arguments[1].AsString()));
   if (!it->second.is_joining) it->second.position = position;
 }

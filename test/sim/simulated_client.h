@@ -50,6 +50,7 @@ class SimulatedClient final : private SimulatedConnection::Client {
                      absl::Duration client_notices);
 
   bool is_connected() const { return is_connected_; }
+  uint64_t recoveries() const { return recoveries_; }
   size_t unanswered_publishes() const { return publishes_.size(); }
   const std::string& name() const { return name_; }
 
@@ -60,6 +61,7 @@ class SimulatedClient final : private SimulatedConnection::Client {
     std::optional<Position> position;
     // Since then, while it joins: what came is not whole before the answer.
     bool is_joining = false;
+    bool is_live = false;  // Joined, and a recovered connection goes on so.
     int refusals = 0;
   };
   struct OpenPublish {
@@ -87,6 +89,9 @@ class SimulatedClient final : private SimulatedConnection::Client {
   void OnConnect(bool recovered);
   void OnEvent(const Value::Array& arguments);
   void SendJoin(const std::string& room);
+  // Leaves first, for who knows whether it is in.
+  void JoinAnew(const std::string& room);
+  void SendLeave(const std::string& room, bool joins_again);
   void OnJoinAnswer(const std::string& room, const Value& answer);
   void SendPublish(uint64_t key);
   void Later(absl::Duration delay_max, std::function<void()> what);
@@ -105,12 +110,15 @@ class SimulatedClient final : private SimulatedConnection::Client {
   std::string last_offset_;
   std::vector<Value::Array> receive_buffer_;
   uint64_t last_ack_id_ = 0;
+  uint64_t last_lost_ack_id_ = 0;  // Of connections that are lost.
   std::map<uint64_t, AckHandler> acks_;
 
   std::map<std::string, Membership> rooms_;
-  std::set<std::string> leaving_;  // Not answered yet.
+  std::set<std::string> leaving_;  // Not answered yet,
+  std::set<std::string> left_;     // nor before the connection was lost.
   std::map<uint64_t, OpenPublish> publishes_;
   uint64_t last_publish_ = 0;
+  uint64_t recoveries_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

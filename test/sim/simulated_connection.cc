@@ -18,12 +18,13 @@ constexpr size_t kWeight = 200;
 
 }  // namespace
 
-SimulatedConnection::SimulatedConnection(uint64_t seed, std::string id,
-                                         std::string auth, Client& client,
-                                         Edge& edge, FakeClock& clock,
-                                         EventQueue& events,
+SimulatedConnection::SimulatedConnection(uint64_t serial, uint64_t seed,
+                                         std::string id, std::string auth,
+                                         Client& client, Edge& edge,
+                                         FakeClock& clock, EventQueue& events,
                                          bool is_queue_ignored)
-    : random_(seed),
+    : serial_(serial),
+      random_(seed),
       id_(std::move(id)),
       auth_(std::move(auth)),
       client_(&client),
@@ -112,8 +113,13 @@ void SimulatedConnection::LoseEdge() {
       kResetMax * std::uniform_real_distribution<>()(random_));
 }
 
-void SimulatedConnection::Accept() {
-  Write(absl::StrCat("0{\"sid\":\"", id_, "\"}"));
+void SimulatedConnection::Accept(absl::string_view private_id) {
+  std::string packet = absl::StrCat("0{\"sid\":\"", id_, "\"");
+  if (!private_id.empty()) {
+    absl::StrAppend(&packet, ",\"pid\":\"", private_id, "\"");
+  }
+  packet.push_back('}');
+  Write(std::move(packet));
 }
 
 void SimulatedConnection::Refuse(absl::string_view message, absl::string_view) {
@@ -129,6 +135,12 @@ void SimulatedConnection::Send(SharedFramePtr frame) {
 void SimulatedConnection::Acknowledge(uint64_t ack_id,
                                       absl::string_view arguments) {
   Write(absl::StrCat("3", ack_id, arguments));
+}
+
+void SimulatedConnection::CutOff() {
+  // After what was sent: it is on its way.
+  Later(Arrival(&last_to_client_),
+        [this] { Cut(absl::ZeroDuration(), kLatencyMax); });
 }
 
 void SimulatedConnection::Disconnect() {

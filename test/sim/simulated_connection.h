@@ -50,9 +50,10 @@ class SimulatedConnection final
     virtual void OnClosed() = 0;
   };
 
-  SimulatedConnection(uint64_t seed, std::string id, std::string auth,
-                      Client& client, Edge& edge, FakeClock& clock,
-                      EventQueue& events, bool is_queue_ignored);
+  SimulatedConnection(uint64_t serial, uint64_t seed, std::string id,
+                      std::string auth, Client& client, Edge& edge,
+                      FakeClock& clock, EventQueue& events,
+                      bool is_queue_ignored);
 
   // ---- For the client ----
 
@@ -71,6 +72,8 @@ class SimulatedConnection final
   void LoseEdge();
   // The handler was told of its end.
   void Detach() { edge_ = nullptr; }
+  // Its number at its node.
+  uint64_t serial() const { return serial_; }
   bool is_cut() const { return is_cut_; }
   // What there is, whatever it says.
   size_t waiting_bytes() const { return queued_bytes_; }
@@ -80,7 +83,11 @@ class SimulatedConnection final
   const std::string& name_space() const override { return name_space_; }
   absl::string_view auth() const override { return auth_; }
   const HandshakeInfo& handshake() const override { return handshake_; }
-  void Accept() override;
+  // A WebSocket: what was sent in one turn may arrive in part.
+  bool is_breakable() const override { return true; }
+  void TakeId(std::string id) override { id_ = std::move(id); }
+  using SocketWire::Accept;
+  void Accept(absl::string_view private_id) override;
   void Refuse(absl::string_view message, absl::string_view data) override;
   void Send(SharedFramePtr frame) override;
   void Acknowledge(uint64_t ack_id, absl::string_view arguments) override;
@@ -89,6 +96,7 @@ class SimulatedConnection final
   }
   void Disconnect() override;
   void DisconnectClient() override { Disconnect(); }
+  void CutOff() override;
 
  private:
   void Write(std::string packet);
@@ -97,8 +105,9 @@ class SimulatedConnection final
   absl::Duration Arrival(absl::Duration* last);
   void Later(absl::Duration when, std::function<void()> what);
 
+  const uint64_t serial_;
   std::mt19937_64 random_;
-  const std::string id_;
+  std::string id_;
   const std::string name_space_ = "/";
   const std::string auth_;
   const HandshakeInfo handshake_;

@@ -12,6 +12,8 @@ namespace {
 
 // Between the loop's thread and the link's.
 constexpr absl::Duration kCarryDelayMax = absl::Microseconds(500);
+// Shorter than some are away.
+constexpr absl::Duration kRecoveryWindow = absl::Seconds(30);
 constexpr absl::Duration kTickInterval = absl::Milliseconds(200);
 
 }  // namespace
@@ -60,6 +62,7 @@ SimulatedEdge::SimulatedEdge(Options options, FakeClock& clock,
 
   auto core = std::make_shared<ServerCore>();
   core->server_id = random_() | 1;
+  if (options.recovers) core->recovery = RecoveryOptions{kRecoveryWindow};
   const auto rules = std::make_shared<NamespaceRules>();
   core->namespaces["/"] = rules;
   application_.Serve(Namespace(core, rules, "/"));
@@ -75,7 +78,7 @@ SimulatedEdge::SimulatedEdge(Options options, FakeClock& clock,
 SimulatedEdge::~SimulatedEdge() {
   *alive_ = false;
   network_.Detach(name_);
-  for (const auto& [id, connection] : connections_) connection->LoseEdge();
+  for (const auto& [serial, connection] : connections_) connection->LoseEdge();
 }
 
 std::shared_ptr<SimulatedConnection> SimulatedEdge::Connect(
@@ -85,10 +88,10 @@ std::shared_ptr<SimulatedConnection> SimulatedEdge::Connect(
   for (char& c : id) c = c == ' ' || c == '.' ? '_' : c;
   absl::StrAppendFormat(&id, "%012d", ++connections_begun_);
   auto connection = std::make_shared<SimulatedConnection>(
-      random_(), std::move(id), std::move(auth), client,
+      connections_begun_, random_(), std::move(id), std::move(auth), client,
       static_cast<SimulatedConnection::Edge&>(*this), clock_, events_,
       is_queue_ignored_);
-  connections_[connection->id()] = connection;
+  connections_[connection->serial()] = connection;
   Turn([this, connection] { loop_->OnConnect(*connection); });
   return connection;
 }
@@ -96,7 +99,7 @@ std::shared_ptr<SimulatedConnection> SimulatedEdge::Connect(
 void SimulatedEdge::OnPacket(SimulatedConnection& connection,
                              const ClientPacket& packet) {
   Turn([this, packet, connection = connection.shared_from_this()] {
-    if (connections_.count(connection->id()) == 0) return;
+    if (connections_.count(connection->serial()) == 0) return;
     IncomingEvent event;
     event.name = packet.name;
     event.arguments = packet.arguments;
@@ -110,7 +113,7 @@ void SimulatedEdge::OnCut(SimulatedConnection& connection,
   Turn([this, reason = std::string(reason),
         connection = connection.shared_from_this()] {
     connection->Detach();
-    if (connections_.erase(connection->id()) > 0) {
+    if (connections_.erase(connection->serial()) > 0) {
       loop_->OnDisconnect(*connection, reason);
     }
   });
@@ -118,7 +121,7 @@ void SimulatedEdge::OnCut(SimulatedConnection& connection,
 
 void SimulatedEdge::OnDrained(SimulatedConnection& connection) {
   Turn([this, connection = connection.shared_from_this()] {
-    if (connections_.count(connection->id()) > 0) {
+    if (connections_.count(connection->serial()) > 0) {
       loop_->OnDrained(*connection);
     }
   });
@@ -171,7 +174,7 @@ void SimulatedEdge::CutAll(absl::Duration notices_max) {
   const auto notices = [&] {
     return notices_max * std::uniform_real_distribution<>()(random_);
   };
-  for (const auto& [id, connection] : connections_) {
+  for (const auto& [serial, connection] : connections_) {
     const absl::Duration edge_notices = notices();
     connection->Cut(edge_notices, notices());
   }
@@ -183,8 +186,8 @@ void SimulatedEdge::CheckSizes(Oracle& oracle) const {
   // What is read is held too, beyond the bound: a page of each room.
   oracle.OnSize(absl::StrCat(name_, "'s events that wait"), link_->held_bytes(),
                 held_bytes_max_ + (size_t{64} << 10));
-  for (const auto& [id, connection] : connections_) {
-    oracle.OnSize(absl::StrCat("the queue of ", id),
+  for (const auto& [serial, connection] : connections_) {
+    oracle.OnSize(absl::StrCat("the queue of ", connection->id()),
                   connection->waiting_bytes(),
                   kClientBufferBytesHardMax + (size_t{1} << 20));
   }

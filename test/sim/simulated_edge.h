@@ -40,6 +40,8 @@ class SimulatedEdge final : private SimulatedConnection::Edge {
     std::unique_ptr<BackplaneWrapper> defect;
     // A defect, too: nobody looks at how much waits for a client.
     bool is_queue_ignored = false;
+    // Clients that were lost may come back to what they missed.
+    bool recovers = false;
   };
 
   // Borrows all but `options`.
@@ -94,8 +96,8 @@ class SimulatedEdge final : private SimulatedConnection::Edge {
   NodeListener listener_;
   std::unique_ptr<LinkCore> link_;
   RoomApplication application_;
-  // By id. They outlive the loop, which knows them by their addresses.
-  std::map<std::string, std::shared_ptr<SimulatedConnection>> connections_;
+  // By number. They outlive the loop, which knows them by their addresses.
+  std::map<uint64_t, std::shared_ptr<SimulatedConnection>> connections_;
   std::unique_ptr<ServerLoop> loop_;
 
   uint64_t connections_begun_ = 0;

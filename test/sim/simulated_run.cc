@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "test/sim/seeded_entropy.h"
 
 namespace roomlog {
 namespace {
@@ -60,6 +61,7 @@ SimulatedRun::SimulatedRun(SimulationOptions options)
       oracle_(OracleOptionsOf(options_.seed)),
       network_(options_.seed, clock_, events_),
       plan_(random_(), options_.faults) {
+  SeedEntropy(options_.seed);
   disk_.set_observer(this);
   network_.set_observer([this](absl::string_view from, absl::string_view to,
                                const OutgoingMessage& message) {
@@ -90,12 +92,15 @@ SimulatedRun::~SimulatedRun() {
 }
 
 std::string SimulatedRun::Description() const {
+  uint64_t recoveries = 0;
+  for (const auto& client : clients_) recoveries += client->recoveries();
   return absl::StrFormat(
       "seed %d%s: %d faults, %d events written and %d times heard, %d "
-      "acknowledged, %d gaps told, %d lives of the broker, hash %016x",
+      "acknowledged, %d gaps told, %d recoveries, %d lives of the broker, hash "
+      "%016x",
       options_.seed, is_synced_ ? "" : " (without sync)", faults_,
       oracle_.events_written(), oracle_.events_heard(), oracle_.acknowledged(),
-      oracle_.gaps_told(), broker_lives_, history_.hash());
+      oracle_.gaps_told(), recoveries, broker_lives_, history_.hash());
 }
 
 void SimulatedRun::Run() {
@@ -312,6 +317,7 @@ void SimulatedRun::StartNode(size_t index) {
   options.name = absl::StrCat("node-", index);
   options.life = ++place.lives;
   options.seed = random_();
+  options.recovers = options_.recovers;
   options.defect = MakeBackplaneDefect(options_.defect);
   options.is_queue_ignored = options_.defect == Defect::kUnboundedQueue;
   if (options_.seed % 2 == 0) options.link.publish_timeout = kImpatience;

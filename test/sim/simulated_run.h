@@ -30,6 +30,7 @@ struct SimulationOptions {
   int node_count = 3;
   int client_count = 8;
   int steps = 300;
+  bool recovers = false;  // Whether nodes let lost clients come back.
 };
 
 // Everybody publishes everywhere while everything misbehaves; then all heals,
