@@ -326,21 +326,42 @@ test("cut off before CONNECT, a client hears nothing twice", async () => {
   assert.deepEqual(ann.heard, Array.from({ length: 5 }, (_, i) => ["n", i]));
 });
 
-test("a node is killed: its clients come back on the other", { timeout: 60_000 }, async () => {
-  const cluster = await Cluster.start();
-  const ann = await cluster.client(0);
-  const ben = await cluster.client(1);
+for (const signal of ["SIGTERM", "SIGKILL"]) {
+  test(`a node ends by ${signal}: its clients come back on the other`, { timeout: 60_000 }, async () => {
+    const cluster = await Cluster.start();
+    const ann = await cluster.client(0);
+    const ben = await cluster.client(1);
+    await ann.ask("join", "room");
+    const { id } = ann.socket;
+    const gone = until(() => !ann.socket.connected, "a client to be cut off");
+    await cluster.nodes[0].kill(signal);
+    await gone;
+    ann.take();
+    await ben.ask("emit", { to: ["room"] }, "missed");
+    await ann.connect(1);
+    assert.equal(ann.socket.recovered, true);
+    assert.equal(ann.socket.id, id);
+    assert.deepEqual(ann.take(), ["missed", "connect"]);
+  });
+}
+
+test("a node alone, with two loops", { timeout: 60_000 }, async () => {
+  const alone = new Cluster();
+  clusters.push(alone);
+  alone.nodes = [alone.program("alone", "test/e2e/library_server", "--threads=2", "--recovery_window=1m")];
+  await alone.nodes[0].start();
+  const ann = await alone.client(0, { transports: ["websocket"] });
+  const ben = await alone.client(0, { transports: ["websocket"] });
   await ann.ask("join", "room");
   const { id } = ann.socket;
-  const gone = until(() => !ann.socket.connected, "a client to be cut off");
-  await cluster.nodes[0].kill("SIGKILL");
-  await gone;
-  ann.take();
-  await ben.ask("emit", { to: ["room"] }, "missed");
-  await ann.connect(1);
-  assert.equal(ann.socket.recovered, true);
-  assert.equal(ann.socket.id, id);
-  assert.deepEqual(ann.take(), ["missed", "connect"]);
+  for (let i = 0; i < 6; ++i) {
+    await ann.drop();
+    ann.take();
+    await ben.ask("emit", { to: ["room"] }, "missed", i);
+    await ann.connect(0);
+    assert.equal(ann.socket.id, id);
+    assert.deepEqual(ann.take(), ["missed", "connect"]);
+  }
 });
 
 test("the broker is killed while a client is away", { timeout: 60_000 }, async () => {
