@@ -33,7 +33,7 @@ class EngineTransport {
   // Bytes queued and not yet taken by the system.
   virtual size_t queued_bytes() const = 0;
   // Whether what is sent in one turn may reach the client in part, rather than
-  // whole or not at all.
+  // whole or not at all: it breaks in the middle.
   virtual bool is_breakable() const { return true; }
   // Asks for one call of EngineSession::OnTurn() at the end of the loop's turn.
   virtual void WantTurn() = 0;

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
+import WebSocket from "ws";
 import { Program, withTimeout } from "./cluster.mjs";
 import { until } from "./until.mjs";
 
@@ -260,21 +261,107 @@ test("polling: what was missed stands before the answer to CONNECT", async () =>
   assert.equal(answer, `40{"sid":"${sid}","pid":"${pid}"}`);
 });
 
-test("a node is killed: its clients come back on the other", { timeout: 60_000 }, async () => {
-  const cluster = await Cluster.start();
-  const ann = await cluster.client(0);
+// What the official client does over a bare WebSocket, cut off where we like: it
+// keeps what comes before CONNECT, over connections too, and takes it in then.
+class BareClient {
+  heard = [];
+  kept = [];
+  auth = {};
+
+  // Resolves when the server has closed, or once `until` says so of a packet.
+  connect(address, until) {
+    const url = new URL("/socket.io/?EIO=4&transport=websocket", address);
+    url.protocol = "ws";
+    this.socket = new WebSocket(url);
+    let connected = false;
+    let over = false;
+    return withTimeout(new Promise((done) => {
+      this.socket.on("close", done);
+      this.socket.on("message", (data) => {
+        const packet = String(data);
+        if (over) return; // This was lost.
+        if (packet.startsWith("0")) this.socket.send(`40${JSON.stringify(this.auth)}`);
+        if (packet.startsWith("40")) {
+          this.answer = JSON.parse(packet.slice(2));
+          this.auth.pid = this.answer.pid;
+          connected = true;
+          for (const event of this.kept.splice(0)) this.take(event);
+        }
+        if (packet.startsWith("42")) {
+          const event = JSON.parse(packet.slice(2));
+          if (connected) this.take(event);
+          else this.kept.push(event);
+        }
+        if (until?.(packet)) {
+          over = true;
+          this.socket.terminate();
+          done();
+        }
+      });
+    }), kPatienceMs, "a bare client");
+  }
+
+  take(event) {
+    if (event[0] !== "auth") this.heard.push(event.slice(0, 2));
+    if (typeof event.at(-1) === "string") this.auth.offset = event.at(-1);
+  }
+}
+
+test("cut off before CONNECT, a client hears nothing twice", async () => {
+  const { address } = cluster.nodes[0];
+  const ann = new BareClient();
+  await ann.connect(address, (packet) => packet.startsWith('42["auth"'));
+  const { sid } = ann.answer;
   const ben = await cluster.client(1);
+  for (let i = 0; i < 5; ++i) await ben.ask("emit", { to: [sid] }, "n", i);
+  await ann.connect(address, (packet) => packet.startsWith('42["n",1'));
+  assert.deepEqual(ann.heard, []);
+  assert.equal(ann.kept.length, 2);
+  // It is let in and cut off, and knows what it has.
+  await ann.connect(address);
+  assert.equal(ann.answer.sid, sid);
+  assert.deepEqual(ann.heard, [["n", 0], ["n", 1]]);
+  await ann.connect(cluster.nodes[1].address, (packet) => packet.startsWith("40"));
+  assert.equal(ann.answer.sid, sid);
+  assert.deepEqual(ann.heard, Array.from({ length: 5 }, (_, i) => ["n", i]));
+});
+
+for (const signal of ["SIGTERM", "SIGKILL"]) {
+  test(`a node ends by ${signal}: its clients come back on the other`, { timeout: 60_000 }, async () => {
+    const cluster = await Cluster.start();
+    const ann = await cluster.client(0);
+    const ben = await cluster.client(1);
+    await ann.ask("join", "room");
+    const { id } = ann.socket;
+    const gone = until(() => !ann.socket.connected, "a client to be cut off");
+    await cluster.nodes[0].kill(signal);
+    await gone;
+    ann.take();
+    await ben.ask("emit", { to: ["room"] }, "missed");
+    await ann.connect(1);
+    assert.equal(ann.socket.recovered, true);
+    assert.equal(ann.socket.id, id);
+    assert.deepEqual(ann.take(), ["missed", "connect"]);
+  });
+}
+
+test("a node alone, with two loops", { timeout: 60_000 }, async () => {
+  const alone = new Cluster();
+  clusters.push(alone);
+  alone.nodes = [alone.program("alone", "test/e2e/library_server", "--threads=2", "--recovery_window=1m")];
+  await alone.nodes[0].start();
+  const ann = await alone.client(0, { transports: ["websocket"] });
+  const ben = await alone.client(0, { transports: ["websocket"] });
   await ann.ask("join", "room");
   const { id } = ann.socket;
-  const gone = until(() => !ann.socket.connected, "a client to be cut off");
-  await cluster.nodes[0].kill("SIGKILL");
-  await gone;
-  ann.take();
-  await ben.ask("emit", { to: ["room"] }, "missed");
-  await ann.connect(1);
-  assert.equal(ann.socket.recovered, true);
-  assert.equal(ann.socket.id, id);
-  assert.deepEqual(ann.take(), ["missed", "connect"]);
+  for (let i = 0; i < 6; ++i) {
+    await ann.drop();
+    ann.take();
+    await ben.ask("emit", { to: ["room"] }, "missed", i);
+    await ann.connect(0);
+    assert.equal(ann.socket.id, id);
+    assert.deepEqual(ann.take(), ["missed", "connect"]);
+  }
 });
 
 test("the broker is killed while a client is away", { timeout: 60_000 }, async () => {
