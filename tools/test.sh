@@ -36,7 +36,7 @@ dev_test() {
     node --test --test-concurrency=3 \
       --test-reporter=spec --test-reporter-destination=stdout \
       --test-reporter=tap --test-reporter-destination="$tap" \
-      ./*.test.mjs ../../adapter/test/*.test.mjs
+      ./*.test.mjs ./faults/*.test.mjs ../../adapter/test/*.test.mjs
   ) || e2e=$?
 
   local -a reports

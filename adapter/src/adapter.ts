@@ -45,6 +45,7 @@ interface Packet {
   type: number;
   data: unknown[];
   nsp?: string;
+  id?: number;
 }
 
 // What is said to many is published, and delivered here, as on all other servers,
@@ -109,7 +110,9 @@ export class RoomlogAdapter extends Adapter {
   // ---- What this server says ----
 
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
-    if (opts.flags?.local) {
+    // With recovery on, Socket.IO says by broadcast() also what asks one local socket for
+    // an acknowledgement.
+    if (opts.flags?.local || packet.id !== undefined) {
       super.broadcast(packet, opts);
       return;
     }

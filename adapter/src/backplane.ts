@@ -17,6 +17,9 @@ export interface PublishAnswer {
   // Of an ephemeral event: how many nodes it was handed to, this one included if
   // it follows the room. `position` means nothing then.
   receivers: number;
+  // What a session's operation is answered by: see proto/sessions.proto. An answer
+  // that was given again lacks it.
+  session?: Uint8Array;
 }
 
 // A page of a room's log: after < offset < before, not older than `sinceMs`.
@@ -49,7 +52,9 @@ export type RoomEvent = EventView;
 export type GapReason = "retention" | "epoch" | "limit" | "damage";
 
 export interface RoomFollower {
-  // From here on the room is followed: every event after `head` will come.
+  // From here on the room is followed: every event after `head` will come. Said in its
+  // place in the order: of no room does anything come any more that is at or before
+  // `head`.
   onFollowing(room: RoomHandle, head: Position): void;
   // It cannot be followed. The handle is gone.
   onFollowFailed(room: RoomHandle, error: RoomlogError): void;

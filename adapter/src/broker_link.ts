@@ -4,6 +4,7 @@ import debugModule from "debug";
 import { Dealer } from "zeromq";
 import type { Done, HistoryPage, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle } from "./backplane.js";
 import { LinkCore } from "./link_core.js";
+import { joinFrame, splitFrame } from "./frame.js";
 import * as limits from "./limits.js";
 
 const debug = debugModule("roomlog:link");
@@ -25,7 +26,7 @@ export class BrokerLink {
   readonly #core: LinkCore;
   readonly #socket: Dealer;
   readonly #timer: NodeJS.Timeout;
-  readonly #outgoing: Uint8Array[][] = [];
+  readonly #outgoing: Uint8Array[] = [];
   #isSending = false;
   #isClosed = false;
   #turn: NodeJS.Immediate | null = null;
@@ -42,7 +43,7 @@ export class BrokerLink {
       // Nothing is queued for a broker that is not there, and nobody waits for it.
       immediate: true,
       sendTimeout: 0,
-      maxMessageSize: limits.kMessageBytesMax + 1,
+      maxMessageSize: 2 * limits.kMessageBytesMax,
       linger: 500, // A goodbye may leave.
       reconnectInterval: 50,
       reconnectMaxInterval: 1000,
@@ -59,7 +60,7 @@ export class BrokerLink {
       queuedPublishBytesMax: options.queuedBytesMax,
       heldBytesMax: limits.kHeldBytesMax,
       deliveryCreditBytes: limits.kDeliveryCreditBytes,
-    }, () => performance.now(), { send: (...frames) => this.#send(frames) }, follower, (line) => debug(line));
+    }, () => performance.now(), { send: (header, payload) => this.#send(joinFrame(header, payload)) }, follower, (line) => debug(line));
     this.#socket.connect(options.broker);
     void this.#receive();
     this.#timer = setInterval(() => {
@@ -129,23 +130,23 @@ export class BrokerLink {
         debug("receiving failed: %s", error);
         continue;
       }
-      if (frames.length > 2 || this.#isClosed) continue;
-      this.#core.onMessage(frames[0]!, frames[1] ?? kNoBytes);
+      if (frames.length !== 1 || this.#isClosed) continue;
+      const { header, payload } = splitFrame(frames[0]!);
+      this.#core.onMessage(header, payload);
       this.#endTurnSoon();
     }
   }
 
-  #send(frames: (Uint8Array | undefined)[]): void {
-    const given = frames.filter((frame): frame is Uint8Array => frame !== undefined && frame.length > 0);
-    this.#outgoing.push(given);
+  #send(frame: Uint8Array): void {
+    this.#outgoing.push(frame);
     if (!this.#isSending) void this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
-    for (let frames; (frames = this.#outgoing.shift()) !== undefined;) {
+    for (let frame; (frame = this.#outgoing.shift()) !== undefined;) {
       try {
-        await this.#socket.send(frames);
+        await this.#socket.send(frame);
       } catch {
         // As when it is lost on the way.
       }
@@ -153,5 +154,3 @@ export class BrokerLink {
     this.#isSending = false;
   }
 }
-
-const kNoBytes = Buffer.alloc(0);

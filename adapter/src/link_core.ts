@@ -106,6 +106,7 @@ export class LinkCore {
   #lastRead = 0;
   #readsSent = 0;
   #readsToSend: number[] = [];
+  #catchUps = 0; // Reads of what #rooms misses, under way.
 
   constructor(
     options: LinkOptions, now: () => number, transport: Transport, follower: RoomFollower,
@@ -297,7 +298,7 @@ export class LinkCore {
           return;
         }
         const position = { epoch: this.#epoch, offset: firstOffset + i };
-        answer(this.#publishes.at(index), error, { position, duplicate: run.duplicate, receivers: 0 });
+        answer(this.#publishes.at(index), error, { position, duplicate: run.duplicate, receivers: 0, session: run.session });
       }
     }
     this.#dropAnswered();
@@ -446,9 +447,11 @@ export class LinkCore {
     this.#refused = [];
     for (const tell of refused) tell();
     if (!this.#isWelcome) return;
-    for (const { room, after, before } of this.#rooms.takeMissing(limits.kCatchUpsAtOnce)) {
+    for (const { room, after, before } of this.#rooms.takeMissing(limits.kCatchUpsAtOnce - this.#catchUps)) {
+      ++this.#catchUps;
       const { key } = this.#followed.get(room)!;
       this.read({ room: key, after, before, eventsMax: limits.kReadEventsMax }, (error, page) => {
+        --this.#catchUps;
         if (page) this.#rooms.onRead(room, page);
         else this.#rooms.onReadFailed(room, error!.code === "data_loss"); // The rest passes.
       });
@@ -610,6 +613,8 @@ const kErrorCodes = new Map<ErrorCode, RoomlogErrorCode>([
   [ErrorCode.ERROR_CODE_INVALID, "invalid"],
   [ErrorCode.ERROR_CODE_LIMIT, "limit"],
   [ErrorCode.ERROR_CODE_DATA_LOSS, "data_loss"],
+  [ErrorCode.ERROR_CODE_NOT_FOUND, "not_found"],
+  [ErrorCode.ERROR_CODE_FENCED, "fenced"],
 ]);
 
 function toError(error: WireError | undefined): RoomlogError | null {

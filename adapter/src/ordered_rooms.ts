@@ -23,17 +23,23 @@ interface Room {
   target: number;
   // Beyond `target` live events are held up to here, without a hole; 0 if none are.
   tail: number;
-  isAnnounced: boolean; // The follower knows that it is followed.
+  isAnnounced: boolean; // The follower knows that it is followed,
+  isBeginHeld: boolean; // or will when its turn comes.
   suspended: boolean; // What there is is not known.
   // A read is under way, which was to bring everything up to here; else 0.
   readingThrough: number;
   readingIn: number; // The epoch in which it was asked.
 }
 
-// What is held until its turn in the order: an event, or a gap at its end.
-type Held = { offset: number; room: RoomHandle } & (
-  | { event: RoomEvent; gap?: undefined }
-  | { event?: undefined; gap: { from: Position; to: Position; reason: GapReason } });
+// What is held until its turn in the order: an event, a gap at its end, or the
+// beginning of a room.
+interface Held {
+  offset: number;
+  room: RoomHandle;
+  event?: RoomEvent;
+  gap?: { from: Position; to: Position; reason: GapReason };
+  begun?: Position;
+}
 
 // A room at a place. It counts as long as the room stands there; so entries need
 // not be taken out of a heap when it moves on.
@@ -85,10 +91,23 @@ export class OrderedRooms {
     return this.#rooms.has(handle);
   }
 
-  // A room that was not followed is, from `head` on.
+  // A room that was not followed is, from `head` on. Tells the follower, in its place
+  // in the order: when all up to `head` is told.
   begin(handle: RoomHandle, head: Position): void {
-    this.#add(handle, head, false).isAnnounced = true;
-    this.#follower.onFollowing(handle, head);
+    const room = this.#add(handle, head, false);
+    if (this.#held.size === 0 && this.#firstBehind() === undefined) {
+      this.#announce(room, head);
+      return;
+    }
+    room.isBeginHeld = true;
+    this.#held.push({ offset: head.offset, room: handle, begun: head });
+    this.#release();
+  }
+
+  #announce(room: Room, head: Position): void {
+    if (room.isAnnounced) return;
+    room.isAnnounced = true;
+    this.#follower.onFollowing(room.handle, head);
   }
 
   // As begin(), but after a place of the past: until resume() tells where the room
@@ -99,7 +118,7 @@ export class OrderedRooms {
 
   #add(handle: RoomHandle, { epoch, offset }: Position, suspended: boolean): Room {
     const room: Room = {
-      handle, epoch, suspended, isAnnounced: false, position: offset, known: offset, target: offset,
+      handle, epoch, suspended, isAnnounced: false, isBeginHeld: false, position: offset, known: offset, target: offset,
       tail: 0, readingThrough: 0, readingIn: 0,
     };
     this.#rooms.set(handle, room);
@@ -147,18 +166,17 @@ export class OrderedRooms {
     if (!room) return;
     room.suspended = false;
     room.tail = 0;
-    if (!room.isAnnounced) {
-      room.isAnnounced = true;
-      this.#follower.onFollowing(handle, head);
-    }
     if (room.epoch === head.epoch) {
       room.target = Math.max(room.known, head.offset);
       this.#index(room);
+      // One that begins in the past is followed from there on.
+      if (!room.isBeginHeld) this.#announce(room, { epoch: room.epoch, offset: room.position });
     } else {
       const from = { epoch: room.epoch, offset: room.position };
       room.epoch = head.epoch;
       room.position = room.known = room.target = head.offset;
-      this.#follower.onGap(handle, from, head, "epoch");
+      if (room.isAnnounced) this.#follower.onGap(handle, from, head, "epoch");
+      else this.#announce(room, head);
     }
     this.#release();
   }
@@ -327,12 +345,17 @@ export class OrderedRooms {
       this.#held.pop();
       if (held.event) this.#heldBytes -= bytesOf(held.event);
       const room = this.#rooms.get(held.room);
+      if (!room) continue;
+      if (held.begun) {
+        this.#announce(room, held.begun);
+        continue;
+      }
       // One that was held live and read as well comes twice.
-      if (!room || held.offset <= room.position) continue;
+      if (held.offset <= room.position) continue;
       room.position = held.offset;
       this.#place = Math.max(this.#place, held.offset);
       if (held.event) this.#follower.onEvent(held.event);
-      else this.#follower.onGap(held.room, held.gap.from, held.gap.to, held.gap.reason);
+      else if (held.gap) this.#follower.onGap(held.room, held.gap.from, held.gap.to, held.gap.reason);
     }
     this.#releasing = false;
   }

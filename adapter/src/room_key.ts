@@ -5,10 +5,16 @@ import { RoomlogError } from "./roomlog_error.js";
 // The namespace in which nodes have their own rooms.
 export const kNodeNamespace = "/$node";
 
+// Rooms of the nodes themselves: no program's room has such a name.
+const kReservedPrefix = "$roomlog/";
+
 // Throws RoomlogError "invalid" if either cannot be a name.
 export function roomKey(namespace: string, room: string): string {
   checkName("namespace", namespace);
   checkName("room", room);
+  if (room.startsWith(kReservedPrefix)) {
+    throw new RoomlogError("invalid", `names of rooms that begin with ${kReservedPrefix} are reserved`);
+  }
   return `${namespace}\0${room}`;
 }
 

@@ -5,8 +5,11 @@
 // - limit: a bound is reached.
 // - invalid: asked for again it would fail again.
 // - data_loss: what was asked for is stored but damaged.
+// - not_found: there is no such session, or no more.
+// - fenced: the session belongs to another server, or a later connection, by now.
 // - timeout: not all answers came in time.
-export type RoomlogErrorCode = "unavailable" | "limit" | "invalid" | "data_loss" | "timeout";
+export type RoomlogErrorCode =
+  "unavailable" | "limit" | "invalid" | "data_loss" | "not_found" | "fenced" | "timeout";
 
 export class RoomlogError extends Error {
   override readonly name = "RoomlogError";

@@ -143,14 +143,14 @@ function withSizes(parts: readonly Buffer[]): Buffer {
   return Buffer.concat(parts.flatMap((part) => [varint(part.length), part]));
 }
 
-function varint(value: number): Buffer {
+export function varint(value: number): Buffer {
   const bytes: number[] = [];
   for (; value >= 0x80; value >>>= 7) bytes.push((value & 0x7f) | 0x80);
   bytes.push(value);
   return Buffer.from(bytes);
 }
 
-function readVarint(bytes: Buffer, at: number): { value: number; end: number } | null {
+export function readVarint(bytes: Buffer, at: number): { value: number; end: number } | null {
   let value = 0;
   for (let shift = 0; shift <= 28; shift += 7) {
     const byte = bytes[at++];

@@ -325,7 +325,7 @@ test("a room followed from a place of the past holds up the others until it is w
   broker.subscribed(2);
   broker.answerRead(broker.take("read"), [["b2", 2]]);
   assert.deepEqual(broker.heard.slice(2),
-    [["following", 2, 2], [2, "b2", 2], [1, "a3", 3], [1, "a4", 4]]);
+    [["following", 2, 1], [2, "b2", 2], [1, "a3", 3], [1, "a4", 4]]);
 });
 
 test("held events are bounded, and what is let go is read", () => {

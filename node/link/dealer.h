@@ -36,6 +36,7 @@ class Dealer final : public Transport {
   explicit Dealer(zmq::socket_t socket) : socket_(std::move(socket)) {}
 
   zmq::socket_t socket_;
+  bool skips_ = false;  // The rest of what came in several frames.
 };
 
 }  // namespace roomlog

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,6 +15,7 @@
 #include "node/engineio/engine_options.h"
 #include "node/link/loop_backplane.h"
 #include "node/server/namespace.h"
+#include "node/server/recovery_options.h"
 #include "node/server/server_core.h"
 #include "node/server/socket.h"
 #include "node/socketio/socketio_limits.h"
@@ -42,6 +44,9 @@ struct ServerOptions {
   // costs a little less; rooms, and all that a socket is told directly, work
   // without.
   bool follow_namespaces = true;
+  // Whether clients that were cut off may come back, on any node, to what they
+  // missed. Needs a broker, or this server alone.
+  std::optional<RecoveryOptions> recovery;
   // A handler that runs longer is logged.
   absl::Duration slow_handler_time = kSlowHandlerTime;
   // Called from any thread with what people should know. Empty: standard error.
