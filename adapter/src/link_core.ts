@@ -96,6 +96,10 @@ export class LinkCore {
   #lastWireHandle = 0;
   readonly #followed = new Map<RoomHandle, FollowedRoom>();
   readonly #byWireHandle = new Map<number, RoomHandle>();
+  // Rooms that were asked for, and of which no place is known yet, by their names. The
+  // broker may answer with a head that lies beyond what is published after the question;
+  // so what is published in such a room waits for the answer.
+  readonly #unanswered = new Map<string, number>(); // To wire handles.
   #toSubscribe: RoomHandle[] = [];
   #toUnsubscribe: number[] = [];
 
@@ -191,6 +195,7 @@ export class LinkCore {
     if (room.wireHandle !== 0) {
       this.#byWireHandle.delete(room.wireHandle);
       this.#toUnsubscribe.push(room.wireHandle);
+      this.#noteAnswer(room);
     }
     this.#followed.delete(handle);
     this.#rooms.end(handle);
@@ -314,6 +319,7 @@ export class LinkCore {
       if (handle === undefined) continue; // It was unfollowed.
       const head = { epoch: this.#epoch, offset: toNumber(subscribed.heads[i]!) };
       const room = this.#followed.get(handle)!;
+      this.#noteAnswer(room);
       if (this.#rooms.has(handle)) {
         this.#rooms.resume(handle, head);
       } else if (room.asked > 1 && room.since > 0 && room.sinceEpoch === this.#epoch) {
@@ -328,10 +334,15 @@ export class LinkCore {
     for (const wireHandle of subscribed.failedHandles) {
       const handle = this.#byWireHandle.get(wireHandle);
       if (handle === undefined) continue;
+      this.#noteAnswer(this.#followed.get(handle)!);
       this.#byWireHandle.delete(wireHandle);
       this.#followed.delete(handle);
       this.#rooms.fail(handle, error);
     }
+  }
+
+  #noteAnswer({ key, wireHandle }: FollowedRoom): void {
+    if (this.#unanswered.get(key) === wireHandle) this.#unanswered.delete(key);
   }
 
   #onDelivery(delivery: Delivery, payload: Buffer): void {
@@ -391,6 +402,7 @@ export class LinkCore {
     this.#readsSent = 0;
     this.#toUnsubscribe = [];
     this.#byWireHandle.clear();
+    this.#unanswered.clear();
     for (const room of this.#followed.values()) room.wireHandle = 0;
     this.#ephemeral.failSent(new RoomlogError("unavailable", `whether it was handed on is unknown: ${why}`));
   }
@@ -434,6 +446,7 @@ export class LinkCore {
 
   #subscribeAll(): void {
     this.#byWireHandle.clear();
+    this.#unanswered.clear();
     this.#toUnsubscribe = [];
     this.#rooms.suspend();
     for (const room of this.#followed.values()) room.wireHandle = 0;
@@ -483,6 +496,7 @@ export class LinkCore {
       room.wireHandle = ++this.#lastWireHandle;
       ++room.asked;
       this.#byWireHandle.set(room.wireHandle, handle);
+      if (!this.#rooms.has(handle)) this.#unanswered.set(room.key, room.wireHandle);
       handles.push(room.wireHandle);
       keys.push(room.key);
       if (handles.length === limits.kRoomsPerMessageMax) send();
@@ -505,10 +519,10 @@ export class LinkCore {
 
   #sendPublishesBefore(number: number): void {
     const end = Math.min(this.#publishes.length, Math.max(number, this.#firstNumber) - this.#firstNumber);
-    while (this.#sentPublishes < end && this.#creditLeft > 0) {
+    while (this.#sentPublishes < end && this.#creditLeft > 0 && !this.#mustWait()) {
       const firstNumber = BigInt(this.#firstNumber + this.#sentPublishes);
       const writer = new EventColumnsWriter();
-      while (this.#sentPublishes < end && this.#creditLeft > 0 &&
+      while (this.#sentPublishes < end && this.#creditLeft > 0 && !this.#mustWait() &&
              writer.count < limits.kPublishEventsEnough && writer.bytes < limits.kPublishBytesEnough) {
         const { request } = this.#publishes.at(this.#sentPublishes++);
         writer.add(request.room, request.flags, request.id, request.packet);
@@ -521,6 +535,11 @@ export class LinkCore {
         },
       }, packets);
     }
+  }
+
+  // The next publish.
+  #mustWait(): boolean {
+    return this.#unanswered.size > 0 && this.#unanswered.has(this.#publishes.at(this.#sentPublishes).request.room);
   }
 
   #sendReads(): void {

@@ -25,7 +25,9 @@ test("it greets until a broker answers, and then says what it was asked meanwhil
   broker.now += 200;
   broker.welcome();
   assert.equal(broker.sent[0].message.sequence, 1n);
-  broker.subscribed(40); // Before the publish: so its own event comes back.
+  // Its own event is to come back, so it waits until it is known from where on.
+  assert.equal(broker.sent.length, 1);
+  broker.subscribed(40);
   const publish = broker.take("publish");
   assert.equal(publish.firstNumber, 1n);
   assert.deepEqual(packetsOf(publish), ["a"]);
@@ -99,6 +101,34 @@ test("hostile bytes end the session, and nothing else", () => {
     broker.tick(200);
     assert.deepEqual(broker.kinds(), ["hello"], `case ${i}`);
   }
+});
+
+test("what is said in a room waits until it is known from where on that is heard, no other", () => {
+  const broker = new FakeBroker();
+  broker.welcome();
+  broker.link.publish(request("a", { room: "/\0a" }), () => {});
+  broker.link.follow("/\0b");
+  const left = broker.link.follow("/\0left");
+  broker.link.publish(request("b", { room: "/\0b" }), () => {});
+  broker.link.publish(request("volatile", { room: "/\0a", flags: kEphemeral }), () => {});
+  broker.link.publish(request("left", { room: "/\0left" }), () => {});
+  broker.link.endTurn();
+  const { handles } = broker.take("subscribe");
+  assert.deepEqual(packetsOf(broker.take("publish")), ["a"]);
+  assert.deepEqual(broker.kinds(), []);
+  broker.say({ subscribed: { handles: [handles[0]], heads: [7n] } });
+  assert.deepEqual(packetsOf(broker.take("publish")), ["b"]);
+  assert.deepEqual(packetsOf(broker.take("ephemeral")), ["volatile"]);
+  assert.deepEqual(broker.kinds(), []);
+  broker.link.unfollow(left);
+  broker.link.endTurn();
+  assert.deepEqual(broker.kinds(), ["unsubscribe", "publish"]);
+  // After a lost session the room's place is known: what is missing will be read.
+  broker.link.publish(request("again", { room: "/\0b" }), () => {});
+  broker.unknown();
+  broker.tick(200);
+  broker.welcome();
+  assert.deepEqual(broker.kinds(), ["subscribe", "publish"]);
 });
 
 test("it has no more unanswered than the broker gives credit for", () => {
