@@ -45,10 +45,19 @@ export class ClientPacket {
 
   sendTo(socket: LocalSocket): void {
     if (socket._anyOutgoingListeners !== undefined && socket._anyOutgoingListeners.length > 0) {
-      this.#decoded ??= decodeEvent(this.#packet);
-      socket.notifyOutgoingListeners?.({ data: this.#decoded });
+      this.#decoded ??= this.#decode();
+      if (this.#decoded.length > 0) socket.notifyOutgoingListeners?.({ data: this.#decoded });
     }
     socket.client.writeToEngine(this.#parts, this.#options);
+  }
+
+  // Empty if another node stored what nobody can read.
+  #decode(): unknown[] {
+    try {
+      return decodeEvent(this.#packet);
+    } catch {
+      return [];
+    }
   }
 }
 

@@ -43,6 +43,7 @@ interface OpenPublish {
 interface OpenRead {
   request: ReadRequest;
   done: Done<HistoryPage>;
+  deadline: number;
   sent: boolean;
 }
 
@@ -206,7 +207,9 @@ export class LinkCore {
       this.#refused.push(() => done(new RoomlogError("unavailable", "too many reads wait already")));
       return;
     }
-    this.#reads.set(++this.#lastRead, { request, done, sent: false });
+    this.#reads.set(++this.#lastRead, {
+      request, done, deadline: this.#now() + this.#options.publishTimeoutMs, sent: false,
+    });
     this.#readsToSend.push(this.#lastRead);
   }
 
@@ -600,6 +603,12 @@ export class LinkCore {
     }
     this.#dropAnswered();
     this.#ephemeral.failExpired(now, silence);
+    for (const [number, read] of this.#reads) {
+      if (read.deadline > now) break; // They are in the order in which they came.
+      this.#reads.delete(number);
+      if (read.sent) --this.#readsSent;
+      read.done(silence);
+    }
   }
 
   // Says goodbye; nothing may be asked for after it, and what is still open is never

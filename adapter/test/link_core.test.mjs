@@ -184,6 +184,31 @@ test("what waits for the broker is bounded, in events, in bytes and in time", ()
   assert.deepEqual(results.slice(3), [["large", "unavailable"], ["empty", "invalid"], ["id", "invalid"]]);
 });
 
+test("a read is not waited for longer than a publish", () => {
+  const broker = new FakeBroker();
+  const errors = [];
+  broker.link.read({ room: "/\0r", eventsMax: 1 }, (error) => errors.push(error.code));
+  broker.tick(29_999);
+  assert.deepEqual(errors, []);
+  broker.tick(1);
+  assert.deepEqual(errors, ["unavailable"]);
+  // What the link reads for itself is asked for again.
+  broker.link.follow("/\0a");
+  broker.now += 200;
+  broker.kinds();
+  broker.welcome();
+  broker.subscribed(1);
+  broker.say({ lagging: {} });
+  broker.subscribed(9);
+  broker.take("read");
+  for (let i = 0; i < 30; ++i) {
+    broker.tick(1000);
+    broker.say({ heartbeat: {} });
+  }
+  broker.answerRead(broker.sent.filter(({ kind }) => kind === "read").at(-1), [["a9", 9]]);
+  assert.deepEqual(broker.heard.at(-1), [1, "a9", 9]);
+});
+
 test("a publish that was given up uses its number and its credit until it is answered", () => {
   const broker = new FakeBroker();
   const results = [];
