@@ -434,7 +434,8 @@ export class RoomlogAdapter extends Adapter {
   #answerServer(envelope: Envelope): void {
     const { server, event, arguments: stored } = envelope.serverSideEmit!;
     const { request } = envelope;
-    const isOurs = server !== this.#node.serverId && this.nsp.listeners(event).length > 0;
+    const isOurs = server !== this.#node.serverId && !kReservedServerEvents.has(event) &&
+      this.nsp.listeners(event).length > 0;
     if (!isOurs) {
       if (request) this.#node.answer(request, { serverSideAnswer: { handled: false, values: kNoBytes } });
       return;
@@ -478,15 +479,30 @@ export class RoomlogAdapter extends Adapter {
 }
 
 const kNoBytes = Buffer.alloc(0);
+// What Socket.IO's namespaces say themselves.
+const kReservedServerEvents = new Set(["connect", "connection", "new_namespace"]);
 const kNobodyAnswered: PublishAnswer = { position: { epoch: 0, offset: 0 }, duplicate: false, receivers: 0 };
 
 function toEnvelope(opts: BroadcastOptions): Envelope {
-  return Envelope.create({
-    rooms: Array.from(opts.rooms, String),
+  return {
+    rooms: names(opts.rooms),
     through: 0,
-    except: Array.from(opts.except ?? [], String),
+    except: names(opts.except),
     volatile: opts.flags?.volatile ?? false,
-  });
+    request: undefined,
+    socketsJoin: undefined,
+    socketsLeave: undefined,
+    disconnectSockets: undefined,
+    fetchSockets: undefined,
+    serverSideEmit: undefined,
+  };
+}
+
+// Programs may use any value as the name of a room.
+function names(rooms: ReadonlySet<unknown> | undefined): string[] {
+  const all: string[] = [];
+  for (const room of rooms ?? []) all.push(String(room));
+  return all;
 }
 
 function describe({ data }: Packet): string {

@@ -128,6 +128,7 @@ export class BrokerLink {
       } catch (error) {
         if (this.#isClosed || this.#socket.closed) return;
         debug("receiving failed: %s", error);
+        await new Promise((done) => setTimeout(done, limits.kGreetingIntervalMs));
         continue;
       }
       if (frames.length !== 1 || this.#isClosed) continue;

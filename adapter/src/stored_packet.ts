@@ -45,15 +45,23 @@ export function parseAddressed(bytes: Buffer): { envelope: Envelope; packet: Buf
   const size = readVarint(bytes, 0);
   if (size === null || size.value > bytes.length - size.end) return null;
   const end = size.end + size.value;
+  const head = bytes.subarray(size.end, end);
+  const packet = bytes.subarray(end);
+  if (lastParsed?.head.equals(head)) return { envelope: lastParsed.envelope, packet };
   let envelope: Envelope;
   try {
-    envelope = Envelope.decode(bytes.subarray(size.end, end));
+    envelope = Envelope.decode(head);
   } catch {
     return null;
   }
   if (envelope.rooms.length > 0 && envelope.through >= envelope.rooms.length) return null;
-  return { envelope, packet: bytes.subarray(end) };
+  if (head.length <= kRememberedBytesMax) lastParsed = { head: Buffer.from(head), envelope };
+  return { envelope, packet };
 }
+
+// Events in a row are often for the same sockets. Nobody changes an envelope.
+let lastParsed: { head: Buffer; envelope: Envelope } | null = null;
+const kRememberedBytesMax = 1024;
 
 // Whether it is not simply a packet for clients.
 export function isForNodes(envelope: Envelope): boolean {
