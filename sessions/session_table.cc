@@ -109,7 +109,11 @@ absl::StatusOr<std::string> SessionTable::Apply(ProducerId owner,
     case proto::SessionOperation::kDetach:
       if (record.detached_ms() != 0) return std::string();
       record.set_detached_ms(std::max<int64_t>(now_ms, 1));
-      if (parsed.detach().resent_nothing()) record.clear_resent_from();
+      // One in doubt stays so until it was answered.
+      if (parsed.detach().answered_at_once() ||
+          (parsed.detach().resent_nothing() && !record.is_in_doubt())) {
+        record.clear_resent_from();
+      }
       break;
     default:
       EndSession(key, effects);
@@ -188,12 +192,11 @@ std::string SessionTable::Restore(ProducerId owner,
   // may have got part of that; nobody knows, and the node is told so.
   const bool came_again = !record->resent_from().empty() &&
                           record->resent_from() == restore.offset();
+  record->set_is_in_doubt(came_again);
   proto::SessionRecord kept = *record;
-  kept.clear_resent_from();
-  if (came_again) {
-    record->set_resent_from(restore.offset());
-  } else {
+  if (!came_again) {
     record->clear_resent_from();
+    kept.clear_resent_from();
     if (restore.breakable()) kept.set_resent_from(restore.offset());
   }
   PutSession(SessionRowKey(kept.name_space(), kept.private_id()), kept,

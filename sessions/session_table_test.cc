@@ -270,8 +270,9 @@ TEST_F(SessionTableTest, TellsWhenNobodyKnowsWhatTheClientHas) {
       {"whichever way it comes then", {{"x", true}, {"x", false}}, "x"},
       {"it got further", {{"x", true}, {"y", true}}, ""},
       {"it came whole or not at all", {{"x", false}, {"x", true}}, ""},
-      {"that was told before", {{"x", true}, {"x", true}, {"x", true}}, ""},
-      {"and again", {{"x", true}, {"x", true}, {"x", true}, {"x", true}}, "x"},
+      {"and until it is answered",
+       {{"x", true}, {"x", true}, {"x", true}},
+       "x"},
       {"it has nothing yet", {{"", true}, {"", true}}, ""},
   };
   uint64_t claim = 10;
@@ -312,6 +313,42 @@ TEST_F(SessionTableTest, WhoWasSentNothingAgainCannotHaveGotAPart) {
     ASSERT_TRUE(record.ParseFromString(apply(RestoreOf(3, "x", true))));
     EXPECT_EQ(record.resent_from(), resent_nothing ? "" : "x");
   }
+}
+
+// Else a restore whose client is gone again before it was told anything would
+// take the doubt away with it.
+TEST_F(SessionTableTest, DoubtLastsUntilTheClientIsAnswered) {
+  SessionTable fresh(10);
+  uint64_t claim = 1;
+  const auto restore = [&] {
+    const auto answer = fresh.Apply(
+        kNodeA, RestoreOf(++claim, "x", /*breakable=*/true).SerializeAsString(),
+        Offset(1), now_ms_, &effects_);
+    proto::SessionRecord record;
+    EXPECT_TRUE(answer.ok() && record.ParseFromString(*answer));
+    return record.resent_from();
+  };
+  const auto detach = [&](const proto::DetachSession& how) {
+    proto::SessionOperation operation = Operation(claim);
+    *operation.mutable_detach() = how;
+    EXPECT_THAT(fresh.Apply(kNodeA, operation.SerializeAsString(), Offset(1),
+                            now_ms_, &effects_),
+                IsOk());
+  };
+  proto::DetachSession nothing;
+  nothing.set_resent_nothing(true);
+  proto::DetachSession answered;
+  answered.set_answered_at_once(true);
+  ASSERT_THAT(fresh.Apply(kNodeA, OpenOf(1).SerializeAsString(), Offset(1),
+                          now_ms_, &effects_),
+              IsOk());
+  EXPECT_EQ(restore(), "");
+  detach(proto::DetachSession());  // It was sent something, and broke off.
+  EXPECT_EQ(restore(), "x");
+  detach(nothing);
+  EXPECT_EQ(restore(), "x");
+  detach(answered);
+  EXPECT_EQ(restore(), "");
 }
 
 TEST_F(SessionTableTest, RefusesWhatBreaksARule) {

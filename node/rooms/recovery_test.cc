@@ -276,6 +276,49 @@ TEST_F(RecoveryTest, AnOffsetMayBeOfWhatThisNodeHasNotHeard) {
   EXPECT_TRUE(recovered);
 }
 
+// It comes from a node that was ahead of this one.
+class AheadTest : public RecoveryTest {
+ protected:
+  FakeSocket& BackWith(uint64_t offset, std::vector<SessionRoomEntry> rooms) {
+    FakeSocket& socket = NewSocket("ahead");
+    RecoveredSession session;
+    session.opened = {kEpoch, Offset(0)};
+    session.rooms = std::move(rooms);
+    session.has = ClientOffset{{kEpoch, Offset(offset)}, {}};
+    session.restored = {kEpoch, Offset(offset)};
+    layer_.Recover(socket, session, sessions_, [](const auto& result) {
+      EXPECT_TRUE(std::holds_alternative<Recovered>(result));
+    });
+    backplane_.Settle();
+    return socket;
+  }
+};
+
+TEST_F(AheadTest, WhatTheClientHasDoesNotComeAgain) {
+  Say("a", "a1");
+  FakeSocket& bob = BackWith(3, {{"a", Offset(0), ""}});
+  for (const char* data : {"a2", "a3", "a4"}) Say("a", data);
+  backplane_.Settle();
+  EXPECT_THAT(Heard(bob), ElementsAre("a4@e-4"));
+}
+
+TEST_F(AheadTest, AHistoryReachesToWhereTheClientIs) {
+  FakeSocket& ann = Connect("ann");
+  Join(ann, "b");
+  Say("b", "b1");
+  backplane_.Settle();
+  FakeSocket& bob = BackWith(3, {{"", Offset(0), ""}});
+  Say("b", "b2");  // In the log, and on its way to this node.
+  Join(bob, "b", FromStart{});
+  sessions_.Answer();
+  backplane_.Settle();
+  Say("b", "b3");
+  Say("b", "b4");
+  backplane_.Settle();
+  EXPECT_THAT(Heard(bob),
+              ElementsAre("b1@e-1~e-3~1", "b2@e-2~e-3~1", "b4@e-4"));
+}
+
 TEST_F(RecoveryTest, ANewLifeOfTheLogMeanwhileEndsIt) {
   for (int i = 1; i <= 5; ++i) Say("a", "a");
   FakeSocket& bob = NewSocket("bob");

@@ -258,8 +258,15 @@ bool RoomLayer::CanJoin(const Membership& member) const {
 void RoomLayer::BeginJoin(Membership& member) {
   RoomClient& client = member.client;
   const ReplayStart& start = *member.requests.front().join;
-  member.replay =
-      Replay::ForJoin(member.room.key, start, *member.room.position);
+  // A client that came from another loop may be ahead of what this one has
+  // heard of the room; the log is not behind.
+  Position through = *member.room.position;
+  const Offset place = client.flows ? PlaceOf(client) : client.cursor;
+  if (place > stream_position_.offset) {
+    through.offset = std::max(through.offset, place);
+  }
+  member.replay = Replay::ForJoin(member.room.key, start, through,
+                                  member.room.position->offset);
   if (log_head_.epoch == member.room.position->epoch) {
     member.replay->NoteLogHead(log_head_.offset);
   }

@@ -72,8 +72,9 @@ void RoomLayer::DeliverTo(Membership& member, const EventView& event,
                           RoomPackets::Rendered& rendered,
                           const Audience& audience) {
   RoomClient& client = member.client;
+  // A client that came from another loop may be ahead of this one.
   if (!client.flows || !member.is_in || event.offset <= member.from ||
-      !audience.Includes(client)) {
+      event.offset <= client.floor || !audience.Includes(client)) {
     return;
   }
   if ((event.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) {

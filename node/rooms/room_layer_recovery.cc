@@ -109,15 +109,17 @@ bool RoomLayer::CollectHistories(RoomClient& client) {
     Membership& member = *owed.member;
     if (client.cursor < member.from) return true;  // Others come before it.
     if (member.step == Membership::Step::kWaiting) {
-      // The room may have been silent where the client joined it.
-      const Position through{
-          stream_position_.epoch,
-          std::min(member.from, member.room.position->offset)};
+      // The room may have been silent where the client joined it, or this loop
+      // behind that.
+      const Position through{stream_position_.epoch, member.from};
+      const Offset known = std::min(member.from, member.room.position->offset);
       member.step = Membership::Step::kReplaying;
       member.replay =
           owed.after.has_value()
-              ? Replay::ForMember(member.room.key, owed.after->offset, through)
-              : Replay::ForJoin(member.room.key, owed.start.start, through);
+              ? Replay::ForMember(member.room.key, owed.after->offset, through,
+                                  known)
+              : Replay::ForJoin(member.room.key, owed.start.start, through,
+                                known);
       member.replay->NoteLogHead(log_head_.offset);
       member.history_suffix = FormatHistorySuffix(
           {{stream_position_.epoch, client.cursor}, owed.start.join});

@@ -119,7 +119,7 @@ bool ServerLoop::RestoreIfAsked(
         if (found == nullptr) {
           // It has gone again meanwhile.
           if (restored.ok()) {
-            sessions_->Detach(restored->name, /*resent_nothing=*/true);
+            sessions_->Detach(restored->name, SessionKeeper::Resent::kNothing);
           }
           return;
         }
@@ -154,7 +154,7 @@ void ServerLoop::OnRestored(SocketWire& wire,
     // comes again its offset says so.
     wire.TakeId(restored.record.socket_id());
     wire.Accept(restored.name.private_id);
-    sessions_->Detach(restored.name);
+    sessions_->Detach(restored.name, SessionKeeper::Resent::kAnsweredAtOnce);
     wire.CutOff();
     return;
   }
@@ -258,7 +258,9 @@ void ServerLoop::EndSession(Socket& socket, absl::string_view reason) {
   if (IsFinal(reason)) {
     sessions_->Close(name);
   } else {
-    sessions_->Detach(name, socket.session_->resent_nothing);
+    sessions_->Detach(name, socket.session_->resent_nothing
+                                ? SessionKeeper::Resent::kNothing
+                                : SessionKeeper::Resent::kSome);
   }
 }
 

@@ -319,7 +319,9 @@ void SessionKeeper::Publish(Ending ending) {
   if (ending.is_close) {
     operation.mutable_close();
   } else {
-    operation.mutable_detach()->set_resent_nothing(ending.resent_nothing);
+    proto::DetachSession* const detach = operation.mutable_detach();
+    detach->set_resent_nothing(ending.resent == Resent::kNothing);
+    detach->set_answered_at_once(ending.resent == Resent::kAnsweredAtOnce);
   }
   Publish(operation, [this, ending = std::move(ending)](
                          const absl::StatusOr<PublishAnswer>& answer) mutable {

@@ -109,9 +109,10 @@ class SessionKeeper final : public SessionChanges {
 
   // The client is lost, and may come back; or it may not. Both are said until
   // the broker has heard it.
-  // `resent_nothing`: it was not sent anything again when it came back last.
-  void Detach(const SessionName& name, bool resent_nothing = false) {
-    Say({name, /*is_close=*/false, resent_nothing});
+  enum class Resent { kSome, kNothing, kAnsweredAtOnce };
+  // `resent`: what it was sent again when it came back last: see DetachSession.
+  void Detach(const SessionName& name, Resent resent) {
+    Say({name, /*is_close=*/false, resent});
   }
   void Close(const SessionName& name) { Say({name, /*is_close=*/true}); }
 
@@ -125,7 +126,7 @@ class SessionKeeper final : public SessionChanges {
   struct Ending {
     SessionName name;
     bool is_close = false;
-    bool resent_nothing = false;
+    Resent resent = Resent::kSome;
   };
 
   proto::SessionOperation OperationOn(const SessionName& name) const;

@@ -231,7 +231,7 @@ TEST_F(SessionKeeperTest, WithoutASessionThereIsNothingToChange) {
 }
 
 TEST_F(SessionKeeperTest, SaysThatAClientIsLostUntilItIsHeard) {
-  keeper_.Detach(name_, /*resent_nothing=*/true);
+  keeper_.Detach(name_, SessionKeeper::Resent::kNothing);
   keeper_.Close({"/", "another-12345678901.", 8});
   EXPECT_EQ(keeper_.unheard(), 2u);
   const proto::SessionOperation detach =

@@ -6,7 +6,7 @@
 namespace roomlog {
 namespace {
 
-constexpr size_t kTailLinesMax = 400;
+constexpr size_t kTailLinesMax = 4000;
 
 }  // namespace
 

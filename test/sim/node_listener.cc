@@ -1,5 +1,7 @@
 #include "test/sim/node_listener.h"
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "proto/events.pb.h"
 
 namespace roomlog {
@@ -21,7 +23,11 @@ std::string ReasonName(GapReason reason) {
 
 }  // namespace
 
-std::string TextOfPacket(absl::string_view packet) {
+std::string TextOfEvent(absl::string_view room, Offset offset,
+                        absl::string_view packet) {
+  if (absl::StartsWith(room, "$roomlog/")) {
+    return absl::StrCat(packet, " at ", offset.value());
+  }
   // 2["message","text"]
   const size_t comma = packet.find(',');
   if (comma == packet.npos || packet.size() < comma + 4) {
@@ -72,9 +78,9 @@ void NodeListener::OnEvents(absl::Span<const RoomEvent> events) {
       continue;
     }
     oracle_.OnNodeHeard(name_, event.event.offset);
-    oracle_.OnHeard(name_, it->second.room,
-                    {it->second.epoch, event.event.offset},
-                    TextOfPacket(event.event.packet));
+    oracle_.OnHeard(
+        name_, it->second.room, {it->second.epoch, event.event.offset},
+        TextOfEvent(it->second.room, event.event.offset, event.event.packet));
   }
   above_->OnEvents(events);
 }

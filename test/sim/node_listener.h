@@ -36,8 +36,10 @@ class NodeListener final : public BackplaneWrapper {
   std::map<RoomHandle, Followed> followed_;
 };
 
-// What a stored packet says, as its publisher said it.
-std::string TextOfPacket(absl::string_view packet);
+// What a stored event says, as its publisher said it. What nodes tell single
+// sockets may be said twice, so its offset is part of it.
+std::string TextOfEvent(absl::string_view room, Offset offset,
+                        absl::string_view packet);
 
 }  // namespace roomlog
 

@@ -32,11 +32,14 @@ TEST_P(RandomFaultsTest, NoPromiseIsBroken) {
   for (uint64_t i = 0; i < kSeedsOfAShare; ++i) {
     SimulationOptions options;
     options.seed = 1 + GetParam() + i * kShares;
+    // Half of them with clients that come back to their sessions.
+    options.recovers = i % 2 == 0;
     SimulatedRun run(options);
     run.Run();
     ASSERT_THAT(run.oracle().findings(), ::testing::IsEmpty())
         << InWords(run)
-        << "\nTo see more: ./dev sim --seeds=1 --first=" << options.seed;
+        << "\nTo see more: ./dev sim --seeds=1 --first=" << options.seed
+        << (options.recovers ? " --recovery" : "");
     EXPECT_GE(run.oracle().events_written(), kEventsEnough) << InWords(run);
   }
 }

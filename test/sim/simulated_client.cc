@@ -81,7 +81,8 @@ void SimulatedClient::Connect() {
     auth.push_back('}');
   }
   connection_ = edge->Connect(std::move(auth), *this);
-  history_.Note(absl::StrCat(name_, " connects to ", edge->name(), " as ",
+  history_.Note(absl::StrCat(name_, " (which has ", last_offset_,
+                             ") connects to ", edge->name(), " as ",
                              connection_->id()));
 }
 
@@ -294,9 +295,12 @@ void SimulatedClient::OnEvent(const Value::Array& arguments) {
     history_.Note(absl::StrCat(name_, " has a gap: ", told.ToJson()));
     const auto it = rooms_.find(room);
     if (it == rooms_.end() || leaving_.count(room) > 0) return;
+    // One that comes while it joins is of what it had before that: the answer
+    // will tell those of the join.
+    if (it->second.is_joining) return;
     const Oracle::Gap gap = GapOf(told);
     oracle_.OnGap(name_, room, gap);
-    if (!it->second.is_joining) it->second.position = gap.to;
+    it->second.position = gap.to;
     return;
   }
   if (event != "message" || arguments.size() < 4) return;

@@ -371,8 +371,10 @@ void SimulatedRun::StartBroker() {
 void SimulatedRun::OnWritten(const MemoryDisk::Record& record) {
   if (const auto* commit = std::get_if<MemoryDisk::Commit>(&record)) {
     for (const MemoryDisk::Commit::Event& event : commit->events) {
-      oracle_.OnWritten(std::string(event.room.room()), event.offset,
-                        TextOfPacket(event.packet), !event.id.empty());
+      oracle_.OnWritten(
+          std::string(event.room.room()), event.offset,
+          TextOfEvent(event.room.room(), event.offset, event.packet),
+          !event.id.empty());
     }
   } else if (const auto* trimmed = std::get_if<MemoryDisk::Trimmed>(&record)) {
     oracle_.OnTrimmed(std::string(trimmed->room.room()), trimmed->through);
