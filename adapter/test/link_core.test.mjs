@@ -321,6 +321,24 @@ test("a node that lagged subscribes again and reads what it lacks", () => {
   assert.deepEqual(broker.heard.slice(1).map(([, packet]) => packet), ["a5", "a9", "a10"]);
 });
 
+test("what was held and is read once more is told once", () => {
+  const broker = new FakeBroker();
+  broker.link.follow("/\0a");
+  broker.welcome();
+  broker.subscribed(3);
+  broker.say({ lagging: {} });
+  const [handle] = broker.subscribed(9);
+  broker.take("read");
+  broker.deliver([handle, "a10", 10, 9]);
+  broker.unknown();
+  broker.tick(200);
+  broker.welcome();
+  broker.subscribed(10);
+  broker.answerRead(broker.take("read"), [["a9", 9]], { more: true });
+  broker.answerRead(broker.take("read"), [["a10", 10]]);
+  assert.deepEqual(broker.heard.slice(1).map(([, packet]) => packet), ["a9", "a10"]);
+});
+
 test("a delivery that does not continue its room is read up to", () => {
   const broker = new FakeBroker();
   broker.link.follow("/\0a");

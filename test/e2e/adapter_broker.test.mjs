@@ -63,6 +63,28 @@ test("a server that was paused catches up, in order", async () => {
   for (const client of [ann, bob]) client.disconnect();
 });
 
+test("a server is killed among publishes: who repeats them elsewhere finds each once", async () => {
+  const victim = await cluster.addServer("js-victim");
+  const [ann, bob] = await Promise.all([cluster.connect(cluster.nodes.indexOf(victim)), cluster.connect(1)]);
+  const count = 300;
+  const acknowledged = new Map();
+  for (let n = 0; n < count; ++n) {
+    ann.emit("publish", "killed", "m", n, `id${n}`, (error, offset) => {
+      if (error === null) acknowledged.set(n, offset);
+    });
+  }
+  await until(() => acknowledged.size > 0, "an acknowledgement");
+  await victim.kill();
+  for (let n = 0; n < count; ++n) {
+    const [error, offset, duplicate] = await ask(bob, "publish", "killed", "m", n, `id${n}`);
+    assert.equal(error, null);
+    if (acknowledged.has(n)) assert.deepEqual([offset, duplicate], [acknowledged.get(n), true]);
+  }
+  const [, { events }] = await ask(bob, "history", "killed", { last: 1000 });
+  assert.deepEqual(events.map(({ id }) => id).sort(), Array.from({ length: count }, (_, n) => `id${n}`).sort());
+  for (const client of [ann, bob]) client.disconnect();
+});
+
 test("while the broker is away events are kept, up to a bound, and then somebody is told", async () => {
   await cluster.broker.kill();
   const errors = [];
