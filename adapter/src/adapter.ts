@@ -74,7 +74,8 @@ export class RoomlogAdapter extends Adapter {
     this.#names = new RoomNames(this.rooms);
     this.#followed = new FollowedRooms(node, this.#namespace, {
       onRoomEvent: (room, event) => this.#onRoomEvent(room, event),
-      onRoomGap: (room, from, to, reason) => this.#onGap({ room, from: formatPosition(from), to: formatPosition(to), reason }),
+      onRoomGap: (room, from, to, reason) =>
+        this.#onGap({ room, from: formatPosition(from), to: formatPosition(to), reason }),
       onRoomFailed: (room, error) => this.#report(error, `room ${JSON.stringify(room)} cannot be followed`),
     });
     this.#replays = new Replays(node, this.#namespace, this.#followed);
@@ -84,6 +85,7 @@ export class RoomlogAdapter extends Adapter {
       this.#names.add(room);
       if (this.#isShared(room)) this.#followed.hold(String(room), this.#joinAfter);
     });
+    this.on("leave-room", (room: unknown, id: string) => this.#replays.forget(id, String(room)));
     this.on("delete-room", (room: unknown) => {
       this.#names.delete(room);
       if (this.#isShared(room)) this.#followed.drop(String(room));
@@ -420,7 +422,8 @@ export class RoomlogAdapter extends Adapter {
     let sockets = [];
     let bytes = 0;
     for (const socket of await super.fetchSockets(this.#localTarget(target)) as LocalSocket[]) {
-      const { one, size } = toWire(socket, (error) => this.#report(error, `the data of socket ${socket.id} cannot be sent`));
+      const { one, size } = toWire(
+        socket, (error) => this.#report(error, `the data of socket ${socket.id} cannot be sent`));
       sockets.push(one);
       bytes += size;
       if (bytes < limits.kSocketsAnswerBytes) continue;
@@ -460,6 +463,7 @@ export class RoomlogAdapter extends Adapter {
   // ---- Trouble ----
 
   #onGap(gap: GapEvent): void {
+    if (gap.reason === "epoch") this.#replays.forgetOffsets();
     this.emit("gap", gap);
   }
 

@@ -2,7 +2,9 @@
 import { randomBytes } from "node:crypto";
 import debugModule from "debug";
 import { Dealer } from "zeromq";
-import type { Done, HistoryPage, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle } from "./backplane.js";
+import type {
+  Done, HistoryPage, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle,
+} from "./backplane.js";
 import { LinkCore } from "./link_core.js";
 import { joinFrame, splitFrame } from "./frame.js";
 import * as limits from "./limits.js";
@@ -60,7 +62,9 @@ export class BrokerLink {
       queuedPublishBytesMax: options.queuedBytesMax,
       heldBytesMax: limits.kHeldBytesMax,
       deliveryCreditBytes: limits.kDeliveryCreditBytes,
-    }, () => performance.now(), { send: (header, payload) => this.#send(joinFrame(header, payload)) }, follower, (line) => debug(line));
+    }, () => performance.now(), {
+      send: (header, payload) => this.#send(joinFrame(header, payload)),
+    }, follower, (line) => debug(line));
     this.#socket.connect(options.broker);
     void this.#receive();
     this.#timer = setInterval(() => {

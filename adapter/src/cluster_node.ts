@@ -1,6 +1,8 @@
 // One Socket.IO server's place in the cluster, shared by the adapters of its
 // namespaces.
-import type { Done, GapReason, PublishAnswer, PublishRequest, RoomEvent, RoomFollower, RoomHandle } from "./backplane.js";
+import type {
+  Done, GapReason, PublishAnswer, PublishRequest, RoomEvent, RoomFollower, RoomHandle,
+} from "./backplane.js";
 import { BrokerLink, type BrokerLinkOptions, randomId } from "./broker_link.js";
 import { ClusterRequests } from "./cluster_requests.js";
 import { EventFlag } from "./generated/proto/events.js";

@@ -65,7 +65,9 @@ export async function readHistory(link: BrokerLink, room: string, options: Histo
   const newestFirst = options.after === undefined && options.since === undefined;
   const place = options.after ?? options.before;
   const from = place === undefined ? null : parsePosition(place);
-  if (place !== undefined && from === null) throw new RoomlogError("invalid", `not an offset: ${JSON.stringify(place)}`);
+  if (place !== undefined && from === null) {
+    throw new RoomlogError("invalid", `not an offset: ${JSON.stringify(place)}`);
+  }
 
   const found: HistoryEvent[] = [];
   let after = options.after === undefined ? 0 : from!.offset;

@@ -306,7 +306,8 @@ export class LinkCore {
           return;
         }
         const position = { epoch: this.#epoch, offset: firstOffset + i };
-        answer(this.#publishes.at(index), error, { position, duplicate: run.duplicate, receivers: 0, session: run.session });
+        const given = { position, duplicate: run.duplicate, receivers: 0, session: run.session };
+        answer(this.#publishes.at(index), error, given);
       }
     }
     this.#dropAnswered();

@@ -49,6 +49,8 @@ export class Replays {
   readonly #followed: FollowedRooms;
   // By socket and room.
   readonly #replaying = new Map<string, Replaying>();
+  // Up to where a replay has sent what this server, which may be behind, has yet to hear.
+  readonly #sentThrough = new Map<string, number>();
 
   constructor(node: ClusterNode, namespace: string, followed: FollowedRooms) {
     this.#node = node;
@@ -62,16 +64,33 @@ export class Replays {
 
   // False: the event may be sent at once.
   hold(id: string, room: string, event: RoomEvent, packet: ClientPacket): boolean {
-    if (this.#replaying.size === 0) return false;
-    const replaying = this.#replaying.get(placeOf(id, room));
-    if (!replaying) return false;
+    if (this.#replaying.size === 0 && this.#sentThrough.size === 0) return false;
+    const place = placeOf(id, room);
+    const replaying = this.#replaying.get(place);
     const isEphemeral = (event.flags & EventFlag.EVENT_FLAG_EPHEMERAL) !== 0;
+    if (!replaying) {
+      const sentThrough = this.#sentThrough.get(place);
+      if (sentThrough === undefined || isEphemeral) return false;
+      if (event.offset <= sentThrough) return true;
+      this.#sentThrough.delete(place);
+      return false;
+    }
     if (replaying.held.length < kHeldEventsMax && replaying.droppedThrough === 0) {
       replaying.held.push({ offset: event.offset, isEphemeral, packet });
     } else if (!isEphemeral) {
       replaying.droppedThrough = event.offset;
     }
     return true;
+  }
+
+  // The socket has left the room.
+  forget(id: string, room: string): void {
+    if (this.#sentThrough.size > 0) this.#sentThrough.delete(placeOf(id, room));
+  }
+
+  // Offsets of the log's life before this one say nothing.
+  forgetOffsets(): void {
+    this.#sentThrough.clear();
   }
 
   async run(
@@ -86,7 +105,10 @@ export class Replays {
     try {
       adapter.join();
       await this.#followed.followed(room);
-      return await this.#replay(socket, roomKey(this.#namespace, room), start, replaying, adapter);
+      const { through, ...result } =
+        await this.#replay(socket, roomKey(this.#namespace, room), start, replaying, adapter);
+      if (socket.rooms.has(room)) this.#sentThrough.set(place, through);
+      return result;
     } finally {
       this.#replaying.delete(place);
       if (socket.rooms.has(room)) for (const { packet } of replaying.held) packet.sendTo(socket);
@@ -96,7 +118,7 @@ export class Replays {
   async #replay(
     socket: LocalSocket, key: string, start: Start, replaying: Replaying,
     adapter: { packetFor(event: RoomEvent): ClientPacket | null },
-  ): Promise<ReplayResult> {
+  ): Promise<ReplayResult & { through: number }> {
     const { link } = this.#node;
     let { after } = start;
     let gap: ReplayResult["gap"];
@@ -147,7 +169,7 @@ export class Replays {
       if (!page.more) after = Math.max(after, through);
     }
     replaying.held = replaying.held.filter(({ offset, isEphemeral }) => isEphemeral || offset > after);
-    return { replayed, offset: at(after), ...(gap ? { gap } : {}) };
+    return { replayed, offset: at(after), through: after, ...(gap ? { gap } : {}) };
   }
 
   // The place before the last `count` events up to `through`.
