@@ -73,6 +73,9 @@ class Replay {
 
   size_t sent() const { return sent_; }
 
+  // The room's last event of all that is known of it: not beyond position().
+  Position last_known() const { return {through_.epoch, known_}; }
+
  private:
   enum class Step {
     kCheckOffset,  // The offset lies beyond the room; does the log reach it?

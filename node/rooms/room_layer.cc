@@ -324,7 +324,7 @@ void RoomLayer::FinishJoin(Membership& member) {
   const Position end = replay.position();
   const bool from_now =
       std::holds_alternative<FromNow>(*member.requests.front().join);
-  Joined joined{end, replay.sent(), replay.gap()};
+  Joined joined{replay.last_known(), replay.sent(), replay.gap()};
   if (member.is_in && from_now) {
     // It may be ahead of the room, and stays there.
     joined.position.offset = std::max(end.offset, member.from);
