@@ -3,6 +3,7 @@
 #ifndef ROOMLOG_NODE_ROOMS_REPLAY_H_
 #define ROOMLOG_NODE_ROOMS_REPLAY_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -73,8 +74,11 @@ class Replay {
 
   size_t sent() const { return sent_; }
 
-  // The room's last event of all that is known of it: not beyond position().
-  Position last_known() const { return {through_.epoch, known_}; }
+  // position(), or if the room is silent before that, its last known event.
+  Position last_known() const {
+    if (cursor_ != through_.offset) return position();
+    return {through_.epoch, std::max(known_, after_)};
+  }
 
  private:
   enum class Step {
