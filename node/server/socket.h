@@ -175,8 +175,10 @@ class Socket {
   // Reads a page of a room's history, once the client's queue has room for it.
   void History(HistoryQuery query, HistoryDone done);
 
-  // Ends its part in the namespace; with `close` the whole connection.
-  // OnDisconnect() comes later, not from within.
+  // Ends its part in the namespace; with `close` the whole connection. What was
+  // emitted before, to the socket or to its rooms, still reaches it, unless the
+  // cluster takes longer than kLastWordsTime; what the client says is not heard
+  // any more. OnDisconnect() comes later, not from within.
   void Disconnect(bool close = false);
 
  private:
@@ -206,6 +208,9 @@ class Socket {
   Value data_;
   bool is_accepted_ = false;
   bool is_connected_ = false;
+  // Disconnect() was called, and with what.
+  std::optional<bool> leaves_with_close_;
+  bool is_parted_with_ = false;  // The client was told.
   bool recovered_ = false;
   std::optional<SessionGap> recovery_gap_;
   std::unique_ptr<SocketSession> session_;  // Null: it cannot come back.
