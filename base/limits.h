@@ -198,7 +198,7 @@ inline constexpr size_t kHeldFrameBytesMax = kClientBufferBytesMax;
 // Reads of the log under way for one client; its other reads wait. Enough to
 // hide the way to the broker, few enough that one client cannot take a share of
 // kUnansweredReadsMax that others would feel.
-inline constexpr size_t kReadsPerClientMax = 4;
+inline constexpr size_t kReadsPerClientMax = 8;
 // An answer to `history`: it ends early, saying that there is more, but always
 // holds one event. Half of what a client may have queued.
 inline constexpr size_t kHistoryAnswerBytesMax = kClientBufferBytesMax / 2;

@@ -47,8 +47,8 @@ struct NotRecovered {
   std::vector<RecoveryGap> gaps;  // At least one.
 };
 
-// Told later, never from within Recover(). Recovered: the client is in the
-// layer when it is called, and `missed` must be sent, and the client accepted,
+// Told from within Recover(), if nothing has to be read, or later. Recovered:
+// the client is in the layer when it is called, and `missed` must be sent, and the client accepted,
 // before it returns, for live events follow. It may remove the client.
 // NotRecovered: nothing was sent, and the layer does not know the client.
 using RecoverDone =

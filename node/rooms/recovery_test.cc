@@ -323,9 +323,8 @@ TEST_F(RecoveryTest, ANewLifeOfTheLogMeanwhileEndsIt) {
   for (int i = 1; i <= 5; ++i) Say("a", "a");
   FakeSocket& bob = NewSocket("bob");
   const auto outcome = Recover(bob, Offset(0), {{"a", Offset(0), ""}}, "");
-  while (backplane_.reads_waiting() == 0 || backplane_.TakeRequest() ||
-         backplane_.Deliver()) {
-    if (backplane_.RunRead()) backplane_.AnswerRead();
+  while (backplane_.reads_waiting() == 0) {
+    ASSERT_TRUE(backplane_.TakeRequest() || backplane_.Deliver());
   }
   backplane_.BeginEpoch(Epoch(0xf));
   backplane_.Settle();
@@ -403,9 +402,6 @@ TEST_F(RecoveryTest, EqualReadsAreMadeOnce) {
     outcomes.push_back(Recover(NewSocket(absl::StrCat("bob", i)), Offset(0),
                                {{"a", Offset(0), ""}}, ""));
   }
-  ASSERT_EQ(backplane_.reads_waiting(), 1u);
-  backplane_.RunRead();
-  backplane_.AnswerRead();
   EXPECT_EQ(backplane_.reads_waiting(), 1u);
   backplane_.Settle();
   for (const auto& outcome : outcomes) {
@@ -423,8 +419,6 @@ TEST_F(RecoveryTest, SoManyAreCollectedForAtOnce) {
         NewSocket(absl::StrCat("bob", i)), Offset(0),
         {{absl::StrCat("a", i), Offset(0), ""}, {"a", Offset(0), ""}}, ""));
   }
-  backplane_.RunRead();
-  backplane_.AnswerRead();
   EXPECT_EQ(layer_.room_count(), kRecoveriesAtOnce + 1);
   layer_.RemoveClient(*sockets_[0]);      // One that is collected for,
   layer_.RemoveClient(*sockets_.back());  // and one that waits.

@@ -19,39 +19,24 @@ void RoomLayer::Recover(SocketWire& socket, RecoveredSession session,
   client->collection = std::make_unique<Collection>();
   client->collection->session = std::move(session);
   client->collection->done = std::move(done);
+  // What the broker said when it restored the session is newer than anything
+  // that the client can have heard.
+  NoteLogHead(client->collection->session.restored);
   recoveries_.emplace(&socket, client);
   recoveries_waiting_.push_back(client);
   WakeRecoveries();
 }
 
 void RoomLayer::WakeRecoveries() {
-  while (!recoveries_waiting_.empty() &&
-         recoveries_waiting_.front().expired()) {
+  // One that is owed nothing ends at once, and wakes the next.
+  if (std::exchange(waking_recoveries_, true)) return;
+  while (!recoveries_waiting_.empty() && collecting_ < kRecoveriesAtOnce) {
+    const std::shared_ptr<RoomClient> client =
+        recoveries_waiting_.front().lock();
     recoveries_waiting_.pop_front();
+    if (client != nullptr && !client->is_removed) BeginCollecting(*client);
   }
-  if (waking_recoveries_ || recoveries_waiting_.empty() ||
-      collecting_ >= kRecoveriesAtOnce) {
-    return;
-  }
-  waking_recoveries_ = true;
-  // Whoever comes back is answered later, as everywhere, and what the broker
-  // says now is newer than anything that the client can have heard.
-  const std::shared_ptr<RoomClient> first = recoveries_waiting_.front().lock();
-  HistoryRequest request;
-  request.room = *RoomKey::Make(first->socket.name_space(), "");
-  request.newest_first = true;
-  request.events_max = 1;
-  reads_.Read(std::move(request), [this](
-                                      const absl::StatusOr<HistoryPage>& page) {
-    waking_recoveries_ = false;
-    if (page.ok()) NoteLogHead({page->epoch, page->head});
-    while (!recoveries_waiting_.empty() && collecting_ < kRecoveriesAtOnce) {
-      const std::shared_ptr<RoomClient> client =
-          recoveries_waiting_.front().lock();
-      recoveries_waiting_.pop_front();
-      if (client != nullptr && !client->is_removed) BeginCollecting(*client);
-    }
-  });
+  waking_recoveries_ = false;
 }
 
 void RoomLayer::BeginCollecting(RoomClient& client) {
