@@ -63,6 +63,8 @@ void OrderedRooms::End(RoomHandle handle) {
 void OrderedRooms::Suspend() {
   for (auto& [handle, room] : rooms_) {
     Unindex(handle, room);
+    room.known = std::max(room.known, told_);
+    room.target = std::max(room.target, room.known);
     room.suspended = true;
     Index(handle, room);
   }
@@ -71,6 +73,7 @@ void OrderedRooms::Suspend() {
 void OrderedRooms::ChangeEpoch() {
   held_.clear();
   held_bytes_ = 0;
+  told_ = Offset();
   for (auto& [handle, room] : rooms_) {
     assert(room.suspended);
     Unindex(handle, room);
@@ -123,6 +126,7 @@ void OrderedRooms::TakeLive(RoomEvent event, std::vector<RoomEvent>* passed) {
     if (offset <= room.known) return;  // It was here before.
     if (behind_.empty() && held_.empty()) {
       room.known = room.target = room.position = offset;
+      if (!ephemeral) told_ = offset;
       passed->push_back(std::move(event));
       return;
     }
@@ -267,7 +271,7 @@ void OrderedRooms::Release() {
   std::vector<std::variant<RoomEvent, Gap, Begun>> released;
   for (auto it = held_.begin(); it != end;) {
     Room& room = rooms_.at(it->first.second);
-    room.position = it->first.first;
+    room.position = told_ = it->first.first;
     if (const auto* event = std::get_if<RoomEvent>(&it->second)) {
       held_bytes_ -= BytesOf(*event);
     } else if (std::holds_alternative<Begun>(it->second)) {

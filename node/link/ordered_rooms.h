@@ -114,6 +114,9 @@ class OrderedRooms {
 
   RoomFollower& follower_;
   const size_t held_bytes_max_;
+  // The last that the follower was told, of whatever room: nothing of any room
+  // that came before it is missing.
+  Offset told_;
   absl::flat_hash_map<RoomHandle, Room> rooms_;
   // The rooms that are behind, by how far they are known: nothing held beyond
   // the first of these may be told.

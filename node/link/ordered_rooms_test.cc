@@ -299,6 +299,19 @@ TEST_F(OrderedRoomsTest, WhatCannotBeReadIsAGapByDamage) {
   EXPECT_THAT(follower_.Take(), ElementsAre("A gap 5-7 damage", "A 8"));
 }
 
+TEST_F(OrderedRoomsTest, AGapBeginsAfterWhatWasToldOfOtherRooms) {
+  Begin(kA, 5);
+  Begin(kB, 5);
+  Live({{6, 5, kB}, {7, 6, kB}});
+  rooms_.Suspend();
+  Resume(kA, 9);
+  Resume(kB, 7);
+  EXPECT_THAT(Missing(), ElementsAre("A 7-10"));
+  follower_.Take();
+  rooms_.OnReadFailed(kA, /*lost=*/true);
+  EXPECT_THAT(follower_.Take(), ElementsAre("A gap 7-9 damage"));
+}
+
 TEST_F(OrderedRoomsTest, TrimmedEventsAreAGapInTheOrderOfTheLog) {
   Begin(kA, 5);
   Begin(kB, 5);

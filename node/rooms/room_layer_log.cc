@@ -91,7 +91,7 @@ void RoomLayer::OnFollowFailed(RoomHandle handle, const absl::Status& status) {
   });
 }
 
-void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
+void RoomLayer::OnGap(RoomHandle handle, Position from, Position to,
                       GapReason reason) {
   const auto found = followed_.find(handle);
   if (found == followed_.end()) return;
@@ -103,7 +103,7 @@ void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
     BeginNewEpoch(room, to);
     return;
   }
-  const Offset before = room.position->offset;
+  const Offset before = std::max(room.position->offset, from.offset);
   if (to.offset <= before) return;
   room.MoveTo(to);
   for (Membership* member : room.members) {
@@ -113,11 +113,11 @@ void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
     // where they stopped they were taken to have all that this loop had heard,
     // and of this room it had heard nothing since `before`. (Who came from
     // another loop may have had some of it there: too much is told then.)
-    const Offset from = std::max(before, member->from);
+    const Offset begin = std::max(before, member->from);
     const Offset end = client.flows ? to.offset : client.cursor;
-    if (from >= end || from >= to.offset) continue;
+    if (begin >= end || begin >= to.offset) continue;
     SendGap(*member,
-            {reason, {to.epoch, from}, {to.epoch, std::min(end, to.offset)}});
+            {reason, {to.epoch, begin}, {to.epoch, std::min(end, to.offset)}});
   }
 }
 
