@@ -1,6 +1,8 @@
 // What recovery costs a cluster of ours: one session's, ten thousand at once after
 // a node was killed, and the memory of sessions that wait. Prints one line of
 // JSON. See bench/README.md.
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { until } from "../../test/e2e/until.mjs";
@@ -93,36 +95,36 @@ async function storm() {
     clients.push(client);
   });
   const publisher = await connected(nodes[1]);
-  const listener = await connected(nodes[1]);
-  await stored(listener.ask("join", "latency"));
   const toAll = (times) =>
     each(times * kRooms, (i) => stored(publisher.ask("publish", `room ${i % kRooms}`, "message", i)));
   await toAll(1);
   await until(() => clients.every(({ heard }) => heard === 1), "the first events", kPatienceMs);
 
-  let millis = [];
-  listener.onEvent = ([, sentAt]) => millis.push(performance.now() - sentAt);
-  const timer = setInterval(() => publisher.ask("publish", "latency", "message", performance.now()), 5);
-  const p99 = () => {
-    const sorted = millis.sort((a, b) => a - b);
-    millis = [];
-    return quantile(sorted, 0.99);
+  const probe = fork(new URL("./latency_probe.mjs", import.meta.url).pathname, [nodes[1]]);
+  await once(probe, "message");
+  const latency = async () => {
+    probe.send("take");
+    const [taken] = await once(probe, "message");
+    return taken;
   };
+  await latency();
   await new Promise((done) => setTimeout(done, 5_000));
-  const quiet = p99();
+  const quiet = await latency();
   process.kill(pids[0], "SIGKILL");
   for (const client of clients) client.cut();
   await toAll(kMissed);
-  millis = [];
+  await latency();
   const cpu = cpuSeconds(pids[1]) + cpuSeconds(pids[2]);
   const began = performance.now();
   for (const client of clients) client.heard = 0;
   await each(count, (i) => clients[i].connect(nodes[1]), 1_000);
   const seconds = (performance.now() - began) / 1000;
-  clearInterval(timer);
+  const during = await latency();
+  probe.disconnect();
   const used = cpuSeconds(pids[1]) + cpuSeconds(pids[2]) - cpu;
   const whole = clients.filter(({ recovered, heard }) => recovered && heard === kMissed).length;
-  return { clients: count, whole, seconds, cpu_us: (used / count) * 1e6, quiet_p99_ms: quiet, storm_p99_ms: p99() };
+  return { clients: count, whole, seconds, cpu_us: (used / count) * 1e6, quiet_p99_ms: quiet.p99,
+    storm_p99_ms: during.p99, probes: during.heard };
 }
 
 // Sessions in 3 rooms each whose clients are gone.

@@ -111,8 +111,8 @@ class Recovery:
             "A node is killed, and all its clients recover on the other",
             ["Each missed 100 events of one of 100 rooms. CPU of the node and "
              "the broker; latency from publishing to hearing, on the node to "
-             "which they come. The clients are one process on Node.js, which "
-             "shares the machine."])
+             "which they come, by a process of its own. The clients are one "
+             "process on Node.js, which shares the machine."])
         self._page.table(
             ["clients", "whole", "seconds until the last", "CPU us each",
              "publish p99 ms before", "during", "ratio",

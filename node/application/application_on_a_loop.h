@@ -32,6 +32,9 @@ class ApplicationOnALoop final : public SocketWireHandler {
     loop_ =
         std::make_unique<ServerLoop>(core, 0, "loop", backplane, clock_, port);
     core->loops.push_back({port, loop_.get()});
+    // There are no turns here: what is left for the next one is done at once.
+    loop_->timers().set_on_earlier(
+        [this] { loop_->timers().Run(clock_.Steady()); });
     backplane.set_follower(&loop_->follower());
   }
 

@@ -9,8 +9,11 @@
 
 namespace roomlog {
 
-RoomLayer::RoomLayer(Backplane& backplane, NodeEventHandler* node_events)
-    : backplane_(backplane), reads_(backplane), node_events_(node_events) {}
+RoomLayer::RoomLayer(Backplane& backplane, NodeEventHandler* node_events,
+                     SharedReads::Later later)
+    : backplane_(backplane),
+      reads_(backplane, std::move(later)),
+      node_events_(node_events) {}
 
 RoomLayer::~RoomLayer() = default;
 

@@ -76,8 +76,9 @@ class RoomLayer final : public RoomFollower {
   // Hears of the events of a room that this loop follows for itself.
   using RawFollower = std::function<void(const EventView& event)>;
 
-  // Borrows both. `node_events` may be null.
-  RoomLayer(Backplane& backplane, NodeEventHandler* node_events);
+  // Borrows both. `node_events` may be null, and `later` as in SharedReads.
+  RoomLayer(Backplane& backplane, NodeEventHandler* node_events,
+            SharedReads::Later later = nullptr);
   ~RoomLayer() override;
 
   // Tries again what failed for a reason that passes. To be called about once a

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "node/socketio/socketio_limits.h"
 #include "test/fakes/fake_backplane.h"
 
 namespace roomlog {
@@ -92,6 +93,29 @@ TEST_F(SharedReadsTest, WhatHasNoEndIsReadByItself) {
   Read("bob", Stretch(0, HistoryRequest().before.value()));
   backplane_.Settle();
   EXPECT_THAT(told_, ElementsAre("ann: 5", "bob: 6"));
+}
+
+TEST_F(SharedReadsTest, SoMuchIsToldInOneTurn) {
+  std::vector<absl::AnyInvocable<void() &&>> later;
+  SharedReads reads(backplane_, [&](absl::AnyInvocable<void() &&> task) {
+    later.push_back(std::move(task));
+  });
+  // A reader counts as one event more than it is told.
+  constexpr size_t kReadersPerTurn = kReadEventsPerTurn / 4;
+  size_t told = 0;
+  for (size_t i = 0; i < 2 * kReadersPerTurn + 1; ++i) {
+    reads.Read(Stretch(0, 4), [&](const absl::StatusOr<HistoryPage>& page) {
+      told += page->events.size() / 3;
+    });
+  }
+  backplane_.Settle();
+  for (const size_t expected :
+       {kReadersPerTurn, 2 * kReadersPerTurn, 2 * kReadersPerTurn + 1}) {
+    EXPECT_EQ(told, expected);
+    ASSERT_EQ(later.size(), 1u);
+    std::move(std::exchange(later, {}).front())();
+  }
+  EXPECT_THAT(later, IsEmpty());
 }
 
 }  // namespace

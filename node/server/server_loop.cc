@@ -20,7 +20,9 @@ ServerLoop::ServerLoop(std::shared_ptr<const ServerCore> core, size_t index,
       clock_(clock),
       port_(std::move(port)),
       requests_(timers_, clock_),
-      rooms_(backplane, this) {
+      rooms_(backplane, this, [this](Timers::Task task) {
+        timers_.At(clock_.Steady(), std::move(task));
+      }) {
   if (core_->recovery.has_value()) MakeSessionKeeper();
   if (!core_->follow_namespaces) return;
   rooms_.FollowRaw(

@@ -67,6 +67,9 @@ inline constexpr size_t kCatchUpBytesMax = size_t{4} << 20;
 // Events that are read at a time, of each room and for a client that took less
 // the last time, are at least so many.
 inline constexpr size_t kCatchUpPageEventsMin = 16;
+// Events of the log that one loop hands to those who asked for them before it
+// looks after live events again: some milliseconds' work.
+inline constexpr size_t kReadEventsPerTurn = 1024;
 // Recoveries for which one loop collects at a time: each holds kRecoveryBytesMax
 // at most. Others wait, as many as there are clients.
 inline constexpr size_t kRecoveriesAtOnce = 256;
