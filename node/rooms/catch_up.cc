@@ -9,9 +9,9 @@
 namespace roomlog {
 
 std::optional<Offset> CatchUp::Lane::first() const {
-  if (gap.has_value()) return gap->to.offset;
+  if (gap.has_value()) return gap->from.offset;
   if (next < events.size()) return events[next].offset;
-  if (damage.has_value()) return damage->to.offset;
+  if (damage.has_value()) return damage->from.offset;
   return seen;
 }
 

@@ -34,7 +34,9 @@ class CatchUp {
     const EventView* event = nullptr;  // Or else
     const Gap* gap = nullptr;          // this comes next.
     Epoch epoch;
-    Offset offset;  // Of the event, or the gap's end.
+    // Of the event; of a gap its beginning: from there on whoever is told the
+    // rest is told too late.
+    Offset offset;
   };
   struct Read {
     size_t lane;

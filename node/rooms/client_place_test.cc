@@ -84,7 +84,7 @@ TEST_F(ClientPlaceTest, APageThatComesLateHoldsTheOthersBack) {
   EXPECT_EQ(heard[0] + heard[1] + heard[2], "a1b2b");
 }
 
-TEST_F(ClientPlaceTest, AGapIsToldInItsPlaceInTheOrder) {
+TEST_F(ClientPlaceTest, AGapIsToldWhereItBegins) {
   FakeSocket& ann = Connect("ann");
   Join(ann, "a");
   Join(ann, "b");
@@ -103,10 +103,38 @@ TEST_F(ClientPlaceTest, AGapIsToldInItsPlaceInTheOrder) {
   std::vector<std::string> heard = Heard(ann);
   heard.resize(4);
   EXPECT_THAT(heard,
-              ElementsAre("b1",
-                          R"(2["roomlog:gap",{"room":"a","reason":"retention",)"
+              ElementsAre(R"(2["roomlog:gap",{"room":"a","reason":"retention",)"
                           R"("from":"e-0","to":"e-2"}])",
-                          "b3", "a4"));
+                          "b1", "b3", "a4"));
+}
+
+TEST_F(ClientPlaceTest, AGapIsToldOnceAndWholeToWhoIsHeldUpWithinIt) {
+  FakeSocket& ann = Connect("ann");
+  Join(ann, "a");
+  Join(ann, "b");
+  backplane_.Settle();
+  Fill(ann);
+  Say("a", "a1");
+  const std::string large(kClientBufferBytesMax, 'x');
+  Say("b", large);
+  const Offset lost = Say("a", "a3");
+  Say("b", "b4");
+  Say("a", "a5");
+  // So that the log is read.
+  for (size_t i = 0; i <= kHeldEventsMax; ++i) Say("a", "a");
+  backplane_.Settle();
+  backplane_.Trim(Key("a"), lost);
+  Read(ann);
+  ann.StopReading();
+  backplane_.Settle();
+  std::vector<std::string> heard = Heard(ann);
+  ASSERT_EQ(heard.size(), 2u);  // Her queue is full again.
+  EXPECT_THAT(heard[0], HasSubstr(R"("from":"e-0","to":"e-3")"));
+  Read(ann);
+  backplane_.Settle();
+  heard = Heard(ann);
+  heard.resize(2);
+  EXPECT_THAT(heard, ElementsAre("b4", "a5"));
 }
 
 TEST_F(ClientPlaceTest, WhatIsHeldForAClientInManyRoomsIsBounded) {

@@ -147,6 +147,8 @@ bool RoomLayer::SendCaughtUp(RoomClient& client) {
     Membership& member = *item->member;
     if (item->gap != nullptr) {
       SendGap(member, *item->gap);
+      // Not again, should the client be held up before its end.
+      member.from = std::max(member.from, item->gap->to.offset);
     } else {
       RoomPackets::Rendered rendered =
           member.room.packets.Render(*item->event, item->epoch);
@@ -155,7 +157,7 @@ bool RoomLayer::SendCaughtUp(RoomClient& client) {
       }  // Else it may have been for the nodes, and has had its time.
       SendTo(member, rendered.envelope.get(), rendered.frames);
     }
-    client.cursor = item->offset;
+    client.cursor = std::max(client.cursor, item->offset);
     catch_up.Pop();
   }
   if (catch_up.done()) {
