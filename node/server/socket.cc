@@ -217,6 +217,16 @@ void Socket::History(HistoryQuery query, HistoryDone done) {
   loop_.rooms().ReadHistory(wire_, std::move(query), std::move(done));
 }
 
+void Socket::After(absl::Duration delay, absl::AnyInvocable<void() &&> task) {
+  loop_.timers().At(loop_.clock().Steady() + delay,
+                    [this, task = std::move(task),
+                     self = std::weak_ptr<Socket*>(self_)]() mutable {
+                      if (self.expired()) return;
+                      loop_.Guard("timer", name_space_.name(),
+                                  [&] { std::move(task)(); });
+                    });
+}
+
 void Socket::Disconnect(bool close) {
   if (!is_connected_) return;
   is_connected_ = false;

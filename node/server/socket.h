@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "node/engineio/handshake_info.h"
@@ -24,6 +25,7 @@
 
 namespace roomlog {
 
+class AuthSession;
 class ServerLoop;
 
 // What the client said when it connected. `request` lasts as long as the
@@ -55,6 +57,13 @@ class Socket {
   SocketHandshake Handshake() const;
   // Whatever the program keeps with it; FetchSockets() shows it to all nodes.
   Value& Data() { return data_; }
+  // Who it is, as node/auth has found out; null without authentication.
+  const std::shared_ptr<AuthSession>& auth_session() const {
+    return auth_session_;
+  }
+  void set_auth_session(std::shared_ptr<AuthSession> session) {
+    auth_session_ = std::move(session);
+  }
   // In the namespace: no longer from within a middleware, not yet after
   // Disconnect().
   bool is_connected() const { return is_connected_; }
@@ -156,6 +165,9 @@ class Socket {
   // Reads a page of a room's history, once the client's queue has room for it.
   void History(HistoryQuery query, HistoryDone done);
 
+  // Calls `task` after `delay`, on the loop, unless the socket is gone by then.
+  void After(absl::Duration delay, absl::AnyInvocable<void() &&> task);
+
   // Ends its part in the namespace; with `close` the whole connection.
   // OnDisconnect() comes later, not from within.
   void Disconnect(bool close = false);
@@ -184,6 +196,7 @@ class Socket {
   SocketWire& wire_;
   const Namespace name_space_;
   Value data_;
+  std::shared_ptr<AuthSession> auth_session_;
   bool is_connected_ = false;
   // Who finds it empty finds no socket.
   std::shared_ptr<Socket*> self_;
