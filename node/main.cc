@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "node/application/room_application.h"
+#include "node/edge_access.h"
 #include "node/server/server.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
@@ -37,8 +39,9 @@ ABSL_FLAG(std::string, certificate, "",
           "SIGHUP reads it anew.");
 ABSL_FLAG(std::string, key, "", "A PEM file with the certificate's key.");
 ABSL_FLAG(std::vector<std::string>, cors_origins, {},
-          "Pages of these origins may poll, by commas; * lets all. WebSockets "
-          "know no such rule.");
+          "Pages of these origins may connect, by commas, and no others; * "
+          "lets all. Without any, pages from elsewhere cannot poll, but "
+          "WebSockets know no such rule.");
 ABSL_FLAG(uint32_t, threads, 1, "Event loops, each with its own thread.");
 ABSL_FLAG(
     absl::Duration, drain_time, absl::Seconds(5),
@@ -101,16 +104,26 @@ absl::Status Run() {
     options.engine.cors.emplace();
     options.engine.cors->origins = origins;
     options.engine.cors->credentials = true;
+    // CORS keeps pages from reading answers; this keeps them out.
+    options.engine.handshake.allowed_origins = origins;
   }
   options.drain_time = absl::GetFlag(FLAGS_drain_time);
   // The application speaks of rooms, never of a whole namespace.
   options.follow_namespaces = false;
   options.log = LogLine;
 
-  RoomApplication application(name);
+  absl::StatusOr<std::unique_ptr<EdgeAccess>> access =
+      EdgeAccess::FromFlags(options.listen, LogLine);
+  if (!access.ok()) return access.status();
+  options.on_hangup = [&access = **access] { access.Hangup(); };
+
+  RoomApplication application(name, &(*access)->rules());
   Server server(std::move(options));
-  application.Serve(server);
-  application.Serve(server.Of([](absl::string_view) { return true; }));
+  const Namespace others = server.Of([](absl::string_view) { return true; });
+  for (const Namespace& name_space : {Namespace(server), others}) {
+    (*access)->Protect(name_space);
+    application.Serve(name_space);
+  }
   return server.Run([&name](uint16_t port) {
     const std::string listen = absl::GetFlag(FLAGS_listen);
     const std::string address =

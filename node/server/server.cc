@@ -86,7 +86,7 @@ class Server::Runtime {
   void StopOnSignals() {
     signals_.emplace(io_, SIGTERM, SIGINT);
     WaitForSignal();
-    if (options_.engine.tls.has_value()) {
+    if (options_.engine.tls.has_value() || options_.on_hangup) {
       hangups_.emplace(io_, SIGHUP);
       ReloadOnHangup();
     }
@@ -139,15 +139,18 @@ class Server::Runtime {
   void ReloadOnHangup() {
     hangups_->async_wait([this](boost::system::error_code error, int) {
       if (error) return;
-      const absl::Status status = engine_->ReloadCertificate();
-      if (core_.log) {
-        core_.log(status.ok()
-                      ? std::string("the certificate was read anew")
-                      : absl::StrCat("the old certificate stays in use: ",
-                                     status.message()));
-      }
+      if (options_.engine.tls.has_value()) ReloadCertificate();
+      if (options_.on_hangup) options_.on_hangup();
       ReloadOnHangup();
     });
+  }
+
+  void ReloadCertificate() {
+    const absl::Status status = engine_->ReloadCertificate();
+    if (!core_.log) return;
+    core_.log(status.ok() ? std::string("the certificate was read anew")
+                          : absl::StrCat("the old certificate stays in use: ",
+                                         status.message()));
   }
 
   void WaitForSignal() {

@@ -44,6 +44,9 @@ struct ServerOptions {
   bool follow_namespaces = true;
   // A handler that runs longer is logged.
   absl::Duration slow_handler_time = kSlowHandlerTime;
+  // Called on SIGHUP while Run() serves. Empty: SIGHUP ends the process, unless
+  // there is TLS.
+  std::function<void()> on_hangup;
   // Called from any thread with what people should know. Empty: standard error.
   std::function<void(absl::string_view line)> log;
 };

@@ -18,6 +18,9 @@ class FakeSocket final : public SocketWire {
   explicit FakeSocket(std::string id, std::string name_space = "/")
       : id_(std::move(id)), name_space_(std::move(name_space)) {}
 
+  // What came with its CONNECT: a JSON object.
+  void set_auth(std::string json) { auth_ = std::move(json); }
+
   // Everything since the last call, in order: packets as they are, bytes
   // as such, and acknowledgements as `<ack id><arguments>`, such as
   // `7[{"ok":true}]`.
@@ -38,7 +41,7 @@ class FakeSocket final : public SocketWire {
 
   const std::string& id() const override { return id_; }
   const std::string& name_space() const override { return name_space_; }
-  absl::string_view auth() const override { return "{}"; }
+  absl::string_view auth() const override { return auth_; }
   void Send(SharedFramePtr frame) override;
   void Acknowledge(uint64_t ack_id, absl::string_view arguments) override;
   size_t queued_bytes() const override { return queued_bytes_; }
@@ -53,6 +56,7 @@ class FakeSocket final : public SocketWire {
  private:
   const std::string id_;
   const std::string name_space_;
+  std::string auth_ = "{}";
   std::vector<std::string> sent_;
   std::vector<SharedFramePtr> frames_;
   bool reads_ = true;
