@@ -12,8 +12,8 @@
 
 namespace roomlog {
 
-// Waits for messages, results and the time, and hands them to the deciding part,
-// a bounded turn at a time.
+// Waits for messages, results and the time, and hands them to the deciding
+// part, a bounded turn at a time.
 class BrokerLoop {
  public:
   // Borrows everything. `stop_fd` becomes readable when the broker is to stop.

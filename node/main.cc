@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +18,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/curve_key.h"
 #include "node/application/room_application.h"
 #include "node/edge_access.h"
+#include "node/link/link_keys.h"
 #include "node/server/server.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
@@ -29,6 +32,11 @@ ABSL_FLAG(
     std::string, broker, "tcp://127.0.0.1:7400",
     "Where the broker listens. It may be started later. \"none\": the node "
     "runs alone, and forgets all when it ends.");
+ABSL_FLAG(std::string, key_file, "",
+          "This node's secret key, from roomlog-keygen, by which the broker "
+          "knows it. Empty: the link is not encrypted.");
+ABSL_FLAG(std::string, broker_key, "",
+          "The broker's public key, 64 hexadecimal digits. With --key_file.");
 ABSL_FLAG(std::string, static, "",
           "A directory whose files are served to browsers. Empty: none.");
 ABSL_FLAG(std::string, client, "",
@@ -80,12 +88,36 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+absl::StatusOr<std::optional<LinkKeys>> ReadLinkKeys() {
+  const std::string file = absl::GetFlag(FLAGS_key_file);
+  const std::string broker = absl::GetFlag(FLAGS_broker_key);
+  if (file.empty() != broker.empty()) {
+    return absl::InvalidArgumentError(
+        "--key_file and --broker_key are given together or not at all");
+  }
+  if (file.empty()) return std::nullopt;
+  absl::StatusOr<CurveKeyPair> own = CurveKeyPair::ReadFile(file);
+  if (!own.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--key_file: ", own.status().message()));
+  }
+  absl::StatusOr<CurvePublicKey> theirs = CurvePublicKey::Parse(broker);
+  if (!theirs.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--broker_key: ", theirs.status().message()));
+  }
+  return LinkKeys{*std::move(own), *std::move(theirs)};
+}
+
 absl::Status Run() {
   RaiseDescriptorLimit();
   const std::string name = NodeName();
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
   options.broker = absl::GetFlag(FLAGS_broker);
+  absl::StatusOr<std::optional<LinkKeys>> link_keys = ReadLinkKeys();
+  if (!link_keys.ok()) return link_keys.status();
+  options.link_keys = *std::move(link_keys);
   options.name = name;
   options.engine.static_directory = absl::GetFlag(FLAGS_static);
   options.engine.client_directory = absl::GetFlag(FLAGS_client);

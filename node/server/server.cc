@@ -120,7 +120,7 @@ class Server::Runtime {
         options_.name.empty() ? options_.listen : options_.name;
     absl::StatusOr<std::unique_ptr<LoopLink>> link = LoopLink::Start(
         options_.broker, index == 0 ? name : absl::StrCat(name, "#", index),
-        clock_, core_.log);
+        clock_, core_.log, options_.link_keys);
     if (!link.ok()) return link.status();
     return std::unique_ptr<LoopBackplane>(*std::move(link));
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "node/engineio/engine_options.h"
+#include "node/link/link_keys.h"
 #include "node/link/loop_backplane.h"
 #include "node/server/namespace.h"
 #include "node/server/server_core.h"
@@ -27,6 +29,8 @@ struct ServerOptions {
   // be started later. "none": this server runs alone, and keeps the log in its
   // memory.
   std::string broker = "none";
+  // By which this server and the broker know each other. None: not encrypted.
+  std::optional<LinkKeys> link_keys;
   // What people call this node. Empty: its address.
   std::string name;
   // Ping times, number of loops (`threads`), TLS, CORS and so on. If `health`
