@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -23,6 +22,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mailbox.h"
+#include "base/program_flags.h"
 #include "broker/broker_door.h"
 #include "broker/broker_loop.h"
 #include "broker/journal/local_journal.h"
@@ -152,9 +152,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Orders, keeps and hands on what the rooms of a Socket.IO cluster say.\n"
       "  roomlog-broker --data=DIR [--listen=tcp://127.0.0.1:7400]");
-  absl::ParseCommandLine(argc, argv);
   spdlog::set_default_logger(spdlog::stderr_color_mt("broker"));
-  const absl::Status status = roomlog::Run();
+  absl::Status status = roomlog::ParseProgramFlags(argc, argv);
+  if (status.ok()) status = roomlog::Run();
   if (!status.ok()) {
     std::fprintf(stderr, "roomlog-broker: %s\n",
                  std::string(status.message()).c_str());

@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/curve_key.h"
+#include "base/program_flags.h"
 #include "node/application/room_application.h"
 #include "node/edge_access.h"
 #include "node/link/link_keys.h"
@@ -178,9 +178,9 @@ int main(int argc, char** argv) {
       "Serves Socket.IO clients, and shares their rooms with the cluster.\n"
       "  roomlog-edge [--listen=127.0.0.1:8080] "
       "[--broker=tcp://127.0.0.1:7400] [--static=DIR]");
-  absl::ParseCommandLine(argc, argv);
   spdlog::set_default_logger(spdlog::stderr_color_mt("edge"));
-  const absl::Status status = roomlog::Run();
+  absl::Status status = roomlog::ParseProgramFlags(argc, argv);
+  if (status.ok()) status = roomlog::Run();
   if (!status.ok()) {
     std::fprintf(stderr, "roomlog-edge: %s\n",
                  std::string(status.message()).c_str());
