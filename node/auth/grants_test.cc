@@ -52,6 +52,7 @@ TEST(RoomPatternTest, SpeaksOfTheRoomsThatItFits) {
            {"user/{sub}", "/", "user/ann", "{sub}", false},
            // Nobody is given a name that would open another one's rooms.
            {"user/{sub}/*", "/", "user/ann/x/y", "ann/x", false},
+           {"u-{sub}/*", "/", "u-ann/x/y", "ann/x", false},
            {"*/{sub}", "/", "a/x/ann", "x/ann", false},
            {"dm:{sub}:*", "/", "dm:ann:bob", "ann", true},
            {"dm:{sub}:*", "/", "dm:ann:bob:x", "ann:bob", false},
