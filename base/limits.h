@@ -165,6 +165,9 @@ inline constexpr size_t kClientBufferBytesHardMax = 4 * kClientBufferBytesMax;
 inline constexpr size_t kQueuedFrameOverheadBytes = 64;
 // Rooms one client may be in.
 inline constexpr size_t kRoomsPerClientMax = 256;
+// Rooms in the record of a session: those, and what its node adds, which is the
+// namespace's, the socket's own, and one for what goes to the socket alone.
+inline constexpr size_t kSessionRoomsMax = kRoomsPerClientMax + 16;
 // Events a client may ask for when joining, and in one page of history.
 inline constexpr size_t kReplayEventsMax = 10000;
 inline constexpr size_t kHistoryPageEventsMax = 1000;

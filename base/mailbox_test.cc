@@ -70,6 +70,7 @@ TEST(MailboxTest, LosesNothingBetweenManyThreads) {
   constexpr int kEach = 10000;
   Mailbox<int> mailbox(16);
   std::vector<std::thread> putters;
+  putters.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     putters.emplace_back([&, i] {
       for (int n = 0; n < kEach; ++n) mailbox.Put(i * kEach + n);

@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,7 +41,7 @@ constexpr size_t kWriteSizes[] = {128, 256, 1024, 4096};
 // What has failed here has failed for good.
 void Require(bool done, absl::string_view what) {
   if (done) return;
-  absl::FPrintF(stderr, "hops: %s: %m\n", what);
+  absl::FPrintF(stderr, "hops: %s: %s\n", what, std::strerror(errno));
   std::exit(1);
 }
 

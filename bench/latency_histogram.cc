@@ -33,7 +33,8 @@ int64_t LatencyHistogram::Percentile(double percent) const {
 // next power of two in 64 equal classes.
 size_t LatencyHistogram::ClassOf(uint64_t nanos) {
   if (nanos < kClassesPerOctave) return nanos;
-  const int octave = std::bit_width(nanos) - 6;  // 1 for 64 to 127.
+  const int octave =
+      static_cast<int>(std::bit_width(nanos)) - 6;  // 1 for 64 to 127.
   const uint64_t within = (nanos >> (octave - 1)) - kClassesPerOctave;
   return static_cast<size_t>(octave) * kClassesPerOctave + within;
 }

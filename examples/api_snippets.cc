@@ -23,6 +23,19 @@ void RoomsWithAHistory(Server& io, Socket& socket, const Ack& ack) {
              [](absl::StatusOr<HistoryAnswer>) {});
 }
 
+void ClientsThatComeBack() {
+  Server io({.recovery = RecoveryOptions{.window = absl::Minutes(2)}});
+  io.OnConnection([](Socket& socket) {
+    if (socket.recovered()) return;
+    if (const SessionGap* gap = socket.recovery_gap()) {
+      socket.Emit("load-anew", SessionGapReasonName(gap->reason));
+    }
+    socket.Data().Set("since", 2026);
+    socket.Join("lobby");
+  });
+  io.OnSessionExpired([](const ExpiredSession&) {});
+}
+
 void FromNodeJs(Server& io, Socket& socket) {
   io.Of([](absl::string_view) {
       return true;

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/curve_key.h"
+#include "base/limits.h"
 #include "base/program_flags.h"
 #include "node/application/room_application.h"
 #include "node/edge_access.h"
@@ -56,6 +57,9 @@ ABSL_FLAG(
     "SIGTERM closes the clients a few at a time within this, so that they "
     "come to the other nodes one after another; 0 closes all at once. "
     "SIGINT, or a second signal, does not wait.");
+ABSL_FLAG(absl::Duration, recovery_window, absl::Minutes(2),
+          "How long a client that was cut off may stay away and still get, on "
+          "any node, what it missed, without asking for it; 0: it may not.");
 ABSL_FLAG(std::string, name, "",
           "What people call this node. Empty: host name and port.");
 
@@ -140,6 +144,16 @@ absl::Status Run() {
     options.engine.handshake.allowed_origins = origins;
   }
   options.drain_time = absl::GetFlag(FLAGS_drain_time);
+  const absl::Duration window = absl::GetFlag(FLAGS_recovery_window);
+  if (window != absl::ZeroDuration()) {
+    if (window < absl::Seconds(1) || window > kRecoveryWindowMax) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--recovery_window must be 0, or from 1s to ",
+                       absl::FormatDuration(kRecoveryWindowMax), "; it is ",
+                       absl::FormatDuration(window)));
+    }
+    options.recovery.emplace(RecoveryOptions{.window = window});
+  }
   // The application speaks of rooms, never of a whole namespace.
   options.follow_namespaces = false;
   options.log = LogLine;

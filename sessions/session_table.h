@@ -4,77 +4,147 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
+#include "base/state_change.h"
 #include "proto/sessions.pb.h"
 
 namespace roomlog {
 
-// A row of the table on disk: put, or taken away if there is no value.
-struct StateChange {
-  std::string key;
-  std::optional<std::string> value;
-};
-
 // Something that a node is to hear, by an ephemeral event in a room.
 struct SessionNoticeToSend {
-  std::string room;  // "/$node\0<room>"
-  std::string packet;
+  std::string room;    // "/$node\0<room>"
+  std::string packet;  // A serialized SessionNotice.
 };
 
 // Every session of the cluster, in memory, and what is to be written of it. It
 // follows from the operations and the times it is given alone. Not thread-safe.
 //  * A session is restored by one node at a time: whoever restored it last has
 //    it, and nobody else's operations are taken.
-//  * Its window runs from when it was detached, or its owner was gone, whichever
+//  * Its window runs from when it was detached, or its owner was gone,
+//  whichever
 //    came first, and not while it is attached. Once its window is over it is
 //    never restored, whether or not Expire() has found it.
 class SessionTable {
  public:
   // What an operation or a time brings about. The rows must be written before
-  // anybody hears of it; if they are not, call Undo().
+  // anybody hears of it, and then Written() called; if they are not, Undo().
   struct Effects {
     std::vector<StateChange> rows;
     std::vector<SessionNoticeToSend> notices;
   };
 
   explicit SessionTable(size_t sessions_max);
+  SessionTable(const SessionTable&) = delete;
+  SessionTable& operator=(const SessionTable&) = delete;
 
-  // A row that was written in an earlier life. DATA_LOSS: it is none.
+  // A row that was written in an earlier life; in any order, and before all
+  // else. DATA_LOSS: it is none.
   absl::Status Load(absl::string_view key, absl::string_view value);
-  // Whoever owns sessions and has not said that it is gone, as loaded. Their
-  // leases begin anew with the process.
+  // Whoever owns sessions and has not said that it is gone. Rising.
   std::vector<ProducerId> Owners() const;
 
   // Applies what `owner` asks for at `offset`. `operation` is a serialized
-  // SessionOperation. Returns what is to be answered: a serialized SessionRecord
-  // for a restore, else nothing. INVALID_ARGUMENT: malformed, or beyond a bound
-  // of base/limits.h. RESOURCE_EXHAUSTED: too many sessions. NOT_FOUND: there is
-  // none, or its window is over. FAILED_PRECONDITION: it is fenced. After an
-  // error nothing has changed.
+  // SessionOperation. Returns what is to be answered: a serialized
+  // SessionRecord for a restore, else nothing. INVALID_ARGUMENT: malformed, or
+  // beyond a bound of base/limits.h. OUT_OF_RANGE: too many sessions.
+  // NOT_FOUND: there is none, or its window is over. FAILED_PRECONDITION: it is
+  // fenced. After an error nothing has changed.
   absl::StatusOr<std::string> Apply(ProducerId owner,
                                     absl::string_view operation, Offset offset,
                                     int64_t now_ms, Effects* effects);
 
-  // The lease of `owner` is over, or it greets again after that.
+  // The lease of `owner` is over, or it greets again after that: then its
+  // sessions are attached as they were, but those whose windows were over by
+  // then have ended. Either may be said of anyone at any time.
   void OwnerGone(ProducerId owner, int64_t now_ms, Effects* effects);
   void OwnerBack(ProducerId owner, int64_t now_ms, Effects* effects);
 
   // Ends at most `most` sessions whose windows are over. Returns how many.
   size_t Expire(int64_t now_ms, size_t most, Effects* effects);
+  // When the next window is over; nothing if none runs.
+  std::optional<int64_t> next_deadline_ms() const;
 
   // Takes back all that was done since the last call of Undo() or Written(),
   // for its rows could not be written.
   void Undo();
   void Written();
 
-  size_t session_count() const;
+  size_t session_count() const { return sessions_.size(); }
+
+ private:
+  static constexpr int64_t kNoDeadline = -1;
+
+  // The record is kept as it is stored: a tenth of what it takes parsed.
+  struct Session {
+    std::string key;  // As in the rows.
+    std::string record;
+    ProducerId owner;
+    int64_t detached_ms = 0;
+    int64_t window_ms = 0;
+    int64_t deadline_ms = kNoDeadline;
+  };
+  struct EarlierDeadline {
+    bool operator()(const Session* a, const Session* b) const {
+      // By the key, too: all who are given the same do the same.
+      return std::tie(a->deadline_ms, a->key) <
+             std::tie(b->deadline_ms, b->key);
+    }
+  };
+  struct Owner {
+    std::optional<int64_t> gone_ms;
+    absl::flat_hash_set<Session*> sessions;
+  };
+  // What a row was before; nothing if there was none.
+  struct Before {
+    std::string key;
+    std::optional<std::string> value;
+  };
+
+  absl::StatusOr<std::string> Open(ProducerId owner,
+                                   const proto::SessionOperation& operation,
+                                   Offset offset, Effects* effects);
+  absl::Status Change(const proto::ChangeSession& change,
+                      proto::SessionRecord* record);
+  std::string Restore(ProducerId owner,
+                      const proto::SessionOperation& operation,
+                      proto::SessionRecord* record, Effects* effects);
+
+  // Change a session or an owner and remember what it was, for Undo();
+  // `effects` gets the rows.
+  void PutSession(std::string key, const proto::SessionRecord& record,
+                  Effects* effects);
+  void EndSession(const std::string& key, Effects* effects);
+  void SetGone(ProducerId owner, std::optional<int64_t> gone_ms,
+               Effects* effects);
+  // If nobody's sessions wait for this owner any more, its row goes.
+  void ForgetOwnerIfIdle(ProducerId owner, Effects* effects);
+
+  // Make memory and indexes say what the rows say.
+  void SetInMemory(const std::string& key, const proto::SessionRecord& record,
+                   std::string bytes);
+  void EraseInMemory(const std::string& key);
+  void SetGoneInMemory(ProducerId owner, std::optional<int64_t> gone_ms);
+  void SetDeadline(Session& session, const std::optional<int64_t>& gone_ms);
+
+  const size_t sessions_max_;
+  // The keys borrow from the sessions.
+  absl::flat_hash_map<absl::string_view, std::unique_ptr<Session>> sessions_;
+  absl::flat_hash_map<ProducerId, Owner> owners_;
+  absl::btree_set<Session*, EarlierDeadline> by_deadline_;
+  std::vector<Before> before_;  // Latest last.
 };
 
 }  // namespace roomlog

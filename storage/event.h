@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/room_key.h"
 #include "base/shared_bytes.h"
+#include "base/state_change.h"
 #include "proto/event_columns.h"
 
 namespace roomlog {
@@ -55,6 +56,8 @@ struct LogBatch {
   std::vector<ProducerAnswers> answers;
   // Answers (by producer and first number) that nobody will ask for again.
   std::vector<std::pair<ProducerId, PublishNumber>> forgotten_answers;
+  // In this order. Not about any room, and kept until it is changed again.
+  std::vector<StateChange> state;
 };
 
 // Where a room stands.

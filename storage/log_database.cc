@@ -18,7 +18,7 @@
 namespace roomlog {
 namespace {
 
-// What the two small column families gather in memory: rows of 50 bytes.
+// What each of the three small column families gathers in memory.
 constexpr size_t kSmallWriteBufferBytes = size_t{16} << 20;
 // Open files, each with an index and a filter in the block cache at most.
 constexpr int kOpenFilesMax = 1024;
@@ -158,7 +158,8 @@ absl::StatusOr<std::unique_ptr<LogDatabase>> LogDatabase::Open(
       {rocksdb::kDefaultColumnFamilyName, LookupOptions(options)},
       {"events", EventsOptions(options)},
       {"ids", LookupOptions(options)},
-      {"commits", CommitsOptions(options)}};
+      {"commits", CommitsOptions(options)},
+      {"state", LookupOptions(options)}};
 
   // First as strict as a crash allows: only the last record of a write-ahead
   // log may be torn. If more is wrong, all up to there.

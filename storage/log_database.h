@@ -1,4 +1,4 @@
-// The RocksDB database of a log: opened, tuned, and its four column families.
+// The RocksDB database of a log: opened, tuned, and its five column families.
 #ifndef ROOMLOG_STORAGE_LOG_DATABASE_H_
 #define ROOMLOG_STORAGE_LOG_DATABASE_H_
 
@@ -44,6 +44,7 @@ class LogDatabase {
   rocksdb::ColumnFamilyHandle* events() const { return handles_[1]; }
   rocksdb::ColumnFamilyHandle* publish_ids() const { return handles_[2]; }
   rocksdb::ColumnFamilyHandle* commits() const { return handles_[3]; }
+  rocksdb::ColumnFamilyHandle* state() const { return handles_[4]; }
 
   // No commit that begins before this has a row any more: all of it is among
   // the events. Spares who looks for the others walking over the deleted ones.

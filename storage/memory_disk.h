@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -17,6 +19,8 @@
 #include "storage/event.h"
 
 namespace roomlog {
+
+class MemoryDiskObserver;
 
 // Holds all that a MemoryRoomLog ever wrote, as a list of records, of which the
 // last ones may not be synced. It outlives the log: a MemoryRoomLog opened on
@@ -46,6 +50,7 @@ class MemoryDisk {
     std::vector<Event> events;
     std::vector<ProducerAnswers> answers;
     std::vector<std::pair<ProducerId, PublishNumber>> forgotten_answers;
+    std::vector<StateChange> state;
   };
   struct Trimmed {
     RoomKey room;
@@ -60,11 +65,24 @@ class MemoryDisk {
 
   // Loses power, or the process that wrote: whoever has the disk open can write
   // no more. The first loses what was not synced, and boots the machine anew.
-  void Crash(bool lose_unsynced) ABSL_LOCKS_EXCLUDED(mutex_);
+  // `unsynced_kept`: of what was not synced, so many records had reached the
+  // disk all the same; the one after them is torn, which its checksum tells.
+  void Crash(bool lose_unsynced, size_t unsynced_kept = 0)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The process ends within its next write: whether that is on the disk only
+  // the disk knows. Crash() is still to be called.
+  void DieAtNextWrite(bool is_written) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether that has happened since.
+  bool died_writing() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // A bit of the packet of some event flips, whichever `pick` says. False if
+  // there is no event.
+  bool FlipBit(uint64_t pick, Offset* damaged) ABSL_LOCKS_EXCLUDED(mutex_);
   // While it is full, every write is refused with RESOURCE_EXHAUSTED.
   void SetFull(bool full) ABSL_LOCKS_EXCLUDED(mutex_);
   // While they fail, every write to be synced is refused with UNAVAILABLE.
   void SetSyncFails(bool fails) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Is shown what is written, and what is lost again. May be null.
+  void set_observer(MemoryDiskObserver* observer) ABSL_LOCKS_EXCLUDED(mutex_);
   // Another disk with the same records: as files that were copied.
   std::unique_ptr<MemoryDisk> Copy() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -79,6 +97,8 @@ class MemoryDisk {
   absl::Status Sync(Opening opening) ABSL_LOCKS_EXCLUDED(mutex_);
 
   std::vector<Record> records() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The checksum of that event is wrong.
+  bool IsDamaged(Offset offset) const ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t boot() const ABSL_LOCKS_EXCLUDED(mutex_);
   // It came from Copy() and was not opened since.
   bool copied() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -95,7 +115,19 @@ class MemoryDisk {
   bool full_ ABSL_GUARDED_BY(mutex_) = false;
   bool sync_fails_ ABSL_GUARDED_BY(mutex_) = false;
   bool copied_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<bool> dies_at_next_write_ ABSL_GUARDED_BY(mutex_);
+  bool died_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<Offset> damaged_ ABSL_GUARDED_BY(mutex_);
+  MemoryDiskObserver* observer_ ABSL_GUARDED_BY(mutex_) = nullptr;
   uint64_t boot_ ABSL_GUARDED_BY(mutex_) = 1;
+};
+
+// Sees what is on the disk, whoever may have asked for it.
+class MemoryDiskObserver {
+ public:
+  virtual ~MemoryDiskObserver() = default;
+  virtual void OnWritten(const MemoryDisk::Record& record) = 0;
+  virtual void OnLost(const MemoryDisk::Record& record) = 0;
 };
 
 }  // namespace roomlog

@@ -33,6 +33,9 @@ absl::Status MemoryRoomLog::Start() {
   for (const MemoryDisk::Record& record : disk_.records()) {
     closed = std::holds_alternative<MemoryDisk::Closed>(record);
     if (const auto* opened = std::get_if<MemoryDisk::Opened>(&record)) {
+      if (last_life.has_value() && last_life->epoch != opened->epoch) {
+        state_.clear();
+      }
       last_life = *opened;
     } else if (const auto* reserved =
                    std::get_if<MemoryDisk::Reserved>(&record)) {
@@ -52,6 +55,7 @@ absl::Status MemoryRoomLog::Start() {
   epoch_ = last_life.has_value() ? last_life->epoch : Epoch(0);
   if (!last_life.has_value() || tail_may_be_lost || disk_.copied()) {
     epoch_ = epoch_.Next();
+    state_.clear();
   }
   return disk_.Write(
       opening_,
@@ -144,6 +148,7 @@ absl::Status MemoryRoomLog::Append(LogBatch* batch, Durability durability) {
   commit.time_ms = batch->time_ms;
   commit.answers = batch->answers;
   commit.forgotten_answers = batch->forgotten_answers;
+  commit.state = batch->state;
   std::map<RoomId, Offset> heads;
   for (NewEvent& event : batch->events) {
     const Room& room = rooms_.at(event.room);
@@ -177,6 +182,13 @@ void MemoryRoomLog::Apply(const MemoryDisk::Commit& commit) {
   for (const ProducerAnswers& answers : commit.answers) {
     answers_[{answers.producer, answers.first}] = answers;
   }
+  for (const StateChange& change : commit.state) {
+    if (change.value.has_value()) {
+      state_[change.key] = *change.value;
+    } else {
+      state_.erase(change.key);
+    }
+  }
 }
 
 void MemoryRoomLog::Apply(const MemoryDisk::Trimmed& trimmed) {
@@ -195,6 +207,17 @@ absl::Status MemoryRoomLog::LoadAnswers(
     absl::FunctionRef<void(ProducerAnswers)> each) {
   absl::MutexLock lock(&mutex_);
   for (const auto& [key, answers] : answers_) each(answers);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryRoomLog::LoadState(
+    absl::FunctionRef<absl::Status(absl::string_view, absl::string_view)>
+        each) {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [key, value] : state_) {
+    absl::Status status = each(key, value);
+    if (!status.ok()) return status;
+  }
   return absl::OkStatus();
 }
 
@@ -281,6 +304,11 @@ absl::StatusOr<ReadPage> MemoryRoomLog::Read(const ReadQuery& query) const {
         (!page.events.empty() && bytes > query.bytes_max)) {
       page.more = true;
       break;
+    }
+    if (disk_.IsDamaged(event->offset)) {
+      return absl::DataLossError(
+          absl::StrCat("event ", event->offset.value(), " of ", room.key.room(),
+                       " in the memory disk is damaged"));
     }
     EventView view;
     view.offset = event->offset;

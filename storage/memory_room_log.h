@@ -44,6 +44,9 @@ class MemoryRoomLog final : public RoomLog {
   absl::Status Sync() override;
   absl::Status LoadAnswers(
       absl::FunctionRef<void(ProducerAnswers)> each) override;
+  absl::Status LoadState(
+      absl::FunctionRef<absl::Status(absl::string_view, absl::string_view)>
+          each) override;
   absl::StatusOr<size_t> Trim(int64_t now_ms, size_t rooms_max) override;
   absl::StatusOr<ReadPage> Read(const ReadQuery& query) const override;
 
@@ -98,6 +101,7 @@ class MemoryRoomLog final : public RoomLog {
   std::map<RoomKey, RoomId> ids_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<ProducerId, PublishNumber>, ProducerAnswers> answers_
       ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> state_ ABSL_GUARDED_BY(mutex_);
   RoomId trimmed_last_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -16,13 +16,14 @@
 #include "storage/log_life.h"
 #include "storage/log_reader.h"
 #include "storage/rocksdb_status.h"
+#include "storage/state_rows.h"
 
 namespace roomlog {
 namespace {
 
 // docs/log-format.md. A newer minor version only adds what we may ignore.
 constexpr uint32_t kFormatMajor = 1;
-constexpr uint32_t kFormatMinor = 0;
+constexpr uint32_t kFormatMinor = 1;
 
 // Fewer events per room, and a commit is first written as it is.
 constexpr size_t kDirectEventsPerRoomMin = 4;
@@ -97,6 +98,8 @@ class BatchUndoer final : public rocksdb::WriteBatch::Handler {
 
   rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
                         const rocksdb::Slice&) override {
+    // What state was is not known from the batch: see PutStateAsItIs().
+    if (family == database_.state()->GetID()) return rocksdb::Status::OK();
     if (!undo_packs_ && family == database_.events()->GetID()) {
       return rocksdb::Status::OK();
     }
@@ -266,6 +269,10 @@ absl::Status RocksdbRoomLog::BeginLife() {
   if (is_new_life) {
     // Until the marker is made, the database is of a file that is no more.
     identity_ = FileIdentity();
+    batch_.Clear();
+    status = ToAbslStatus(DropState(*database_, &batch_), "dropping state");
+    if (status.ok()) status = WriteBatch(/*sync=*/true);
+    if (!status.ok()) return status;
     status = WriteMeta(reserved_through_, /*closed=*/false);
     if (status.ok()) status = marker_file_.Create(marker_);
   } else {
@@ -871,6 +878,7 @@ absl::Status RocksdbRoomLog::Append(LogBatch* batch, Durability durability) {
                            AnswersKey(answers.producer, answers.first),
                            ToProto(answers).SerializeAsString()));
   }
+  MustSucceed(PutState(*database_, batch->state, &batch_));
   const size_t given = settling_.given();
   if (!settling_.empty()) {
     // So much that it is done before the next generation is full, by its events
@@ -907,6 +915,12 @@ absl::Status RocksdbRoomLog::Append(LogBatch* batch, Durability durability) {
 }
 
 void RocksdbRoomLog::NoteFailedAppend(const LogBatch& batch, bool undo_packs) {
+  const absl::Status kept = PutStateAsItIs(*database_, batch.state, &undo_);
+  if (!kept.ok()) {
+    // What it was nobody knows: no going on before a restart.
+    stopped_ = absl::UnavailableError(
+        absl::StrCat(stopped_.message(), "; and ", kept.message()));
+  }
   if (batch.events.empty()) return;  // What is left may stay: answers.
   BatchUndoer undoer(*database_, undo_packs, &undo_);
   MustSucceed(batch_.Iterate(&undoer));
@@ -949,6 +963,13 @@ absl::Status RocksdbRoomLog::LoadAnswers(
     each(*std::move(answers));
   }
   return ToAbslStatus(rows->status(), "reading the producers' answers");
+}
+
+absl::Status RocksdbRoomLog::LoadState(
+    absl::FunctionRef<absl::Status(absl::string_view, absl::string_view)>
+        each) {
+  if (database_ == nullptr) return stopped_;
+  return LoadStateRows(*database_, each);
 }
 
 // ---- Trimming ----

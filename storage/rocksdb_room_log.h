@@ -87,6 +87,9 @@ class RocksdbRoomLog final : public RoomLog {
   absl::Status Sync() override;
   absl::Status LoadAnswers(
       absl::FunctionRef<void(ProducerAnswers)> each) override;
+  absl::Status LoadState(
+      absl::FunctionRef<absl::Status(absl::string_view, absl::string_view)>
+          each) override;
   absl::StatusOr<size_t> Trim(int64_t now_ms, size_t rooms_max) override;
   absl::StatusOr<ReadPage> Read(const ReadQuery& query) const override;
 

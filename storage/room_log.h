@@ -83,6 +83,14 @@ class RoomLog {
   virtual absl::Status LoadAnswers(
       absl::FunctionRef<void(ProducerAnswers)> each) = 0;
 
+  // Gives all rows of state, by their keys; stops at the first error of `each`
+  // and returns it. When the log began a new epoch there are none: what offsets
+  // they had would mean nothing.
+  virtual absl::Status LoadState(
+      absl::FunctionRef<absl::Status(absl::string_view key,
+                                     absl::string_view value)>
+          each) = 0;
+
   // Takes away what retention lets go, as of `now_ms`, looking at no more than
   // `rooms_max` rooms; the next call goes on from there. Rooms that hold too
   // much come before those that hold what is too old. A room keeps at least

@@ -120,6 +120,35 @@ class RoomLogTest : public ::testing::TestWithParam<MakeLogPlace> {
     }
   }
 
+  // One commit of state, with an event in the room "r" if `packet` is given.
+  absl::Status Keep(std::vector<StateChange> state,
+                    absl::string_view packet = "",
+                    Durability durability = Durability::kSynced) {
+    LogBatch batch;
+    batch.time_ms = now_ms_;
+    batch.state = std::move(state);
+    if (!packet.empty()) {
+      NewEvent event;
+      event.room = Room("r").id;
+      event.offset = next_;
+      event.packet = packet;
+      batch.events.push_back(event);
+      next_ = next_.Next();
+    }
+    return log_->Append(&batch, durability);
+  }
+  // "a=1 b=2"
+  std::string State() {
+    std::vector<std::string> rows;
+    EXPECT_THAT(
+        log_->LoadState([&](absl::string_view key, absl::string_view value) {
+          rows.push_back(absl::StrCat(key, "=", value));
+          return absl::OkStatus();
+        }),
+        IsOk());
+    return absl::StrJoin(rows, " ");
+  }
+
   // Everything of a room, unless the test changes it.
   ReadQuery All(absl::string_view room) const {
     ReadQuery query;
@@ -557,6 +586,55 @@ TEST_P(RoomLogTest, RemembersAnswersUntilTheyAreForgotten) {
 }
 
 // ---- Retention ----
+
+TEST_P(RoomLogTest, StateIsWhatItWasChangedToLast) {
+  Open();
+  EXPECT_EQ(State(), "");
+  ASSERT_THAT(Keep({{"b", "1"}, {"a", "1"}, {"b", "2"}, {"c", ""}}), IsOk());
+  EXPECT_EQ(State(), "a=1 b=2 c=");
+  ASSERT_THAT(Keep({{"a", std::nullopt}, {"unknown", std::nullopt}}, "x"),
+              IsOk());
+  EXPECT_EQ(State(), "b=2 c=");
+  EXPECT_THAT(log_->LoadState([](absl::string_view, absl::string_view) {
+    return absl::DataLossError("no such row");
+  }),
+              StatusIs(absl::StatusCode::kDataLoss));
+  Restart();
+  EXPECT_EQ(State(), "b=2 c=");
+  ASSERT_THAT(Keep({{"b", "3"}}), IsOk());
+  Crash(/*lose_unsynced=*/true);
+  EXPECT_EQ(State(), "b=3 c=");
+}
+
+TEST_P(RoomLogTest, StateAndEventsGoTogetherOrNotAtAll) {
+  Open();
+  ASSERT_THAT(Keep({{"kept", "1"}, {"old", "1"}}, "x"), IsOk());
+  place_->SetFull(true);
+  EXPECT_THAT(Keep({{"kept", "2"}, {"old", std::nullopt}, {"new", "2"}}, "y"),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(State(), "kept=1 old=1");
+  place_->SetFull(false);
+  while (!Keep({{"later", "3"}}, "z").ok()) {
+  }
+  EXPECT_EQ(State(), "kept=1 later=3 old=1");
+  EXPECT_EQ(Text(Read(All("r")), Direction::kOldestFirst), "x z");
+  Restart();
+  EXPECT_EQ(State(), "kept=1 later=3 old=1");
+}
+
+TEST_P(RoomLogTest, ANewEpochHasNoState) {
+  Open({.every_commit_synced = false});
+  ASSERT_THAT(Keep({{"a", "1"}}, "x"), IsOk());
+  Crash(/*lose_unsynced=*/true);
+  EXPECT_EQ(State(), "");
+  ASSERT_THAT(Keep({{"b", "1"}, {"c", "1"}}), IsOk());
+  log_.reset();
+  place_->Copy();
+  Open(settings_);
+  EXPECT_EQ(State(), "");
+  Restart();
+  EXPECT_EQ(State(), "");
+}
 
 TEST_P(RoomLogTest, TrimsByCount) {
   Open({.retention = {"/:a=events:100"}});

@@ -34,7 +34,7 @@ dev_test() {
     node --test --test-concurrency=3 \
       --test-reporter=spec --test-reporter-destination=stdout \
       --test-reporter=tap --test-reporter-destination="$tap" \
-      ./*.test.mjs
+      ./*.test.mjs ./faults/*.test.mjs
   ) || e2e=$?
 
   local -a reports

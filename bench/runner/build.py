@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from . import edge, systems
+from . import edge, recovery, systems
 from .processes import BenchError
 
 _REPOSITORY = os.path.dirname(
@@ -38,6 +38,8 @@ def build(measurements, system_names):
         targets.add("//bench:hops")
     if "edge" in measurements:
         targets.update(edge.TARGETS)
+    if "recovery" in measurements:
+        targets.update(recovery.TARGETS)
     _run(["bazel", "build", *sorted(targets)])
 
 

@@ -6,11 +6,12 @@ import statistics
 
 from .edge import Edge
 from .processes import BenchError
+from .recovery import Recovery
 from .report import progress, spread, thousands
 from .systems import ALL as SYSTEMS
 from .systems import program
 
-ALL = ["throughput", "latency", "replay", "memory", "hops", "edge"]
+ALL = ["throughput", "latency", "replay", "memory", "hops", "edge", "recovery"]
 
 IN_FLIGHT = [512, 4096, 16384]
 ROOMS = 1000
@@ -43,6 +44,8 @@ def run(arguments, processes, directory, page):
     for name in arguments.only:
         if name == "edge":
             Edge(arguments, processes, directory, page).run()
+        elif name == "recovery":
+            Recovery(arguments, processes, directory, page).run()
         else:
             getattr(bench, name)()
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "base/ids.h"
 #include "broker/fanout/recent_commits.h"
@@ -110,7 +111,8 @@ class Fanout {
 
   DeliverySink& sink_;
   RecentCommits recent_;
-  absl::flat_hash_map<NodeNumber, std::unique_ptr<Node>> nodes_;
+  // In order, so that the same story is told in the same order again.
+  absl::btree_map<NodeNumber, std::unique_ptr<Node>> nodes_;
   absl::flat_hash_map<RoomId, std::vector<Subscription>> subscriptions_;
 };
 

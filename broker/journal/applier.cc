@@ -4,6 +4,7 @@
 #include <cassert>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -22,7 +23,9 @@ uint64_t EventsIn(const std::vector<JournalEntry>& entries) {
   for (const JournalEntry& entry : entries) {
     if (const auto* batch =
             std::get_if<std::shared_ptr<const PublishBatch>>(&entry)) {
-      count += (*batch)->events.size();
+      // A session's operation may bring a notice, which takes one more.
+      const uint64_t each = (*batch)->has_session_operations ? 2 : 1;
+      count += each * (*batch)->events.size();
     }
   }
   return count;
@@ -42,7 +45,7 @@ void AddRun(PublishedRun run, std::vector<PublishedRun>* runs) {
     PublishedRun& last = runs->back();
     const bool goes_on =
         !last.duplicate && !run.duplicate && last.status.ok() &&
-        run.status.ok() &&
+        run.status.ok() && last.session.empty() && run.session.empty() &&
         last.first_offset.value() + last.count == run.first_offset.value();
     if (goes_on || (!run.status.ok() && run.status == last.status)) {
       last.count += run.count;
@@ -68,20 +71,29 @@ struct Applier::Pending {
   // Ephemeral events, whose `previous` is the room's head before this commit,
   // and what they borrow from.
   std::vector<NewEvent> ephemeral;
+  std::vector<NewEvent> notices;  // The same, but only if all is written.
   std::vector<std::shared_ptr<const PublishBatch>> ephemeral_batches;
+  // What sessions bring about, and the entries of owners in it.
+  SessionTable::Effects sessions;
+  std::vector<JournalEntry> owners;
 };
 
 Applier::Applier(RoomLog& log, Durability durability)
     : log_(log),
       durability_(durability),
       next_offset_(log.first_offset()),
-      reserved_through_(Offset(log.first_offset().value() - 1)) {
+      reserved_through_(Offset(log.first_offset().value() - 1)),
+      sessions_(kSessionsMax) {
   assert(log.first_offset() > Offset());
 }
 
 absl::Status Applier::Open() {
-  return log_.LoadAnswers(
+  absl::Status status = log_.LoadAnswers(
       [this](ProducerAnswers answers) { producers_.Load(std::move(answers)); });
+  if (!status.ok()) return status;
+  return log_.LoadState([this](absl::string_view key, absl::string_view value) {
+    return sessions_.Load(key, value);
+  });
 }
 
 void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
@@ -108,7 +120,14 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
       }
     }
   };
+  for (const JournalEntry& owner : std::exchange(owners_to_note_, {})) {
+    TakeOwner(owner, &pending);
+  }
   for (size_t i = 0; i < entries.size(); ++i) {
+    if (std::holds_alternative<OwnerGone>(entries[i]) ||
+        std::holds_alternative<OwnerBack>(entries[i])) {
+      TakeOwner(entries[i], &pending);
+    }
     const auto* batch =
         std::get_if<std::shared_ptr<const PublishBatch>>(&entries[i]);
     if (batch == nullptr) continue;
@@ -121,6 +140,12 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
       }
       TakeEphemeral(*batch, &pending);
       continue;
+    }
+    if ((*batch)->has_session_operations && HasInquiry(entries, answered, i)) {
+      // And so is a notice.
+      Write(&pending, results);
+      pending = Pending();
+      answer_through(i);
     }
     const auto taken = pending.through.find((*batch)->producer);
     if (taken != pending.through.end() &&
@@ -212,11 +237,7 @@ void Applier::TakeEphemeral(const std::shared_ptr<const PublishBatch>& batch,
       continue;
     }
     if (!inquiries_.contains(room->id)) {
-      // Nobody follows it. If it was not there, it shall not be.
-      if (std::find(pending->new_rooms.begin(), pending->new_rooms.end(),
-                    room->id) == pending->new_rooms.end()) {
-        log_.Release(room->id);
-      }
+      ReleaseUnused(room->id, *pending);
       continue;
     }
     room_id = room->id;
@@ -240,6 +261,9 @@ PublishedRun Applier::TakeEvent(const PublishBatch& batch, size_t index,
   PublishedRun run;
   run.first_number = PublishNumber(batch.first_number.value() + index);
   run.count = 1;
+  if ((event.flags & proto::EVENT_FLAG_SESSION) != 0) {
+    return TakeSession(batch, index, pending);
+  }
   const absl::StatusOr<RoomHead> room = FindRoom(batch.rooms[event.room]);
   if (!room.ok()) {
     run.status = room.status();
@@ -281,8 +305,84 @@ PublishedRun Applier::TakeEvent(const PublishBatch& batch, size_t index,
   return run;
 }
 
+PublishedRun Applier::TakeSession(const PublishBatch& batch, size_t index,
+                                  Pending* pending) {
+  PublishedRun run;
+  run.first_number = PublishNumber(batch.first_number.value() + index);
+  run.count = 1;
+  absl::StatusOr<std::string> answer =
+      sessions_.Apply(batch.producer, batch.events[index].packet, next_offset_,
+                      last_time_ms_, &pending->sessions);
+  if (!answer.ok()) {
+    run.status = answer.status();
+    return run;
+  }
+  run.session = *std::move(answer);
+  run.first_offset = next_offset_;
+  next_offset_ = next_offset_.Next();
+  AddNotices(pending);
+  return run;
+}
+
+void Applier::TakeOwner(const JournalEntry& change, Pending* pending) {
+  if (const auto* gone = std::get_if<OwnerGone>(&change)) {
+    sessions_.OwnerGone(gone->producer, last_time_ms_, &pending->sessions);
+  } else {
+    sessions_.OwnerBack(std::get<OwnerBack>(change).producer, last_time_ms_,
+                        &pending->sessions);
+  }
+  pending->owners.push_back(change);
+}
+
+void Applier::ReleaseUnused(RoomId room, const Pending& pending) {
+  if (std::find(pending.new_rooms.begin(), pending.new_rooms.end(), room) ==
+      pending.new_rooms.end()) {
+    log_.Release(room);
+  }
+}
+
+void Applier::AddNotices(Pending* pending) {
+  for (SessionNoticeToSend& notice : pending->sessions.notices) {
+    const absl::StatusOr<RoomHead> room = FindRoom(notice.room);
+    if (!room.ok()) continue;
+    if (!inquiries_.contains(room->id)) {
+      ReleaseUnused(room->id, *pending);
+      continue;
+    }
+    pending->commit.notices.push_back(std::move(notice.packet));
+    NewEvent told;
+    told.room = room->id;
+    told.offset = next_offset_;
+    told.flags = proto::EVENT_FLAG_EPHEMERAL;
+    told.packet = pending->commit.notices.back();
+    told.previous = room->head;
+    pending->notices.push_back(told);
+    next_offset_ = next_offset_.Next();
+  }
+  pending->sessions.notices.clear();
+}
+
+void Applier::ExpireSessions(std::vector<JournalResult>* results) {
+  const std::optional<int64_t> next = sessions_.next_deadline_ms();
+  const bool is_over = next.has_value() && *next <= last_time_ms_;
+  if (!is_over && owners_to_note_.empty()) return;
+  reserved_ = ReserveOffsets(kSessionsExpiredPerCallMax);
+  if (!reserved_.ok()) {
+    NotePublishing(reserved_, results);
+    return;
+  }
+  Pending pending;
+  for (const JournalEntry& owner : std::exchange(owners_to_note_, {})) {
+    TakeOwner(owner, &pending);
+  }
+  sessions_.Expire(last_time_ms_, kSessionsExpiredPerCallMax,
+                   &pending.sessions);
+  AddNotices(&pending);
+  Write(&pending, results);
+}
+
 void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
-  if (pending->commit.answers.empty()) return;
+  if (pending->commit.answers.empty() && pending->sessions.rows.empty()) return;
   LogBatch& log = pending->log;
   Commit& commit = pending->commit;
   log.time_ms = last_time_ms_;
@@ -312,7 +412,9 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   }
 
   absl::Status status = absl::OkStatus();
-  const bool writes = !log.events.empty() || !log.answers.empty();
+  log.state = std::move(pending->sessions.rows);
+  const bool writes =
+      !log.events.empty() || !log.answers.empty() || !log.state.empty();
   const bool are_reserved =
       next_offset_.value() - 1 <= reserved_through_.value();
   if (writes) {
@@ -329,14 +431,25 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
     producers_.Add(std::move(answers), status);
   }
   if (status.ok()) {
+    sessions_.Written();
     commit.time_ms = log.time_ms;
     commit.events = std::move(log.events);
+    pending->ephemeral.insert(pending->ephemeral.end(),
+                              pending->notices.begin(), pending->notices.end());
+    std::sort(pending->ephemeral.begin(), pending->ephemeral.end(),
+              [](const NewEvent& a, const NewEvent& b) {
+                return a.offset < b.offset;
+              });
   } else {
+    sessions_.Undo();
+    owners_to_note_.insert(owners_to_note_.end(), pending->owners.begin(),
+                           pending->owners.end());
     for (size_t i = 0; i < commit.answers.size(); ++i) {
       std::vector<PublishedRun>& runs = commit.answers[i].runs;
       for (size_t r = pending->new_runs_begin[i]; r < runs.size(); ++r) {
         runs[r].duplicate = false;
         runs[r].first_offset = Offset();
+        runs[r].session.clear();
         runs[r].status = status;
       }
     }
@@ -345,7 +458,8 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
     }
     commit.batches.clear();
   }
-  if (!pending->ephemeral_batches.empty()) AddEphemeral(pending, are_reserved);
+  if (!pending->ephemeral_batches.empty() || !pending->ephemeral.empty())
+    AddEphemeral(pending, are_reserved);
   results->push_back(std::make_shared<const Commit>(std::move(commit)));
 }
 
@@ -425,7 +539,13 @@ bool Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
     if (status.ok()) reserved_through_ = through;
     NotePublishing(status, results);
   }
+  if (!told_owners_) {
+    told_owners_ = true;
+    std::vector<ProducerId> owners = sessions_.Owners();
+    if (!owners.empty()) results->push_back(OwnersFound{std::move(owners)});
+  }
   if (!publishing_.ok()) return false;
+  ExpireSessions(results);
   bool trims_on = false;
   for (int i = 0; i < kTrimsAtOnce; ++i) {
     const absl::StatusOr<size_t> gone =

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "broker/journal/journal.h"
 #include "broker/journal/producers.h"
+#include "sessions/session_table.h"
 #include "storage/room_log.h"
 
 namespace roomlog {
@@ -49,6 +50,16 @@ class Applier {
                      Pending* pending);
   PublishedRun TakeEvent(const PublishBatch& batch, size_t index,
                          Pending* pending);
+  // Of a batch's event that is a session's operation.
+  PublishedRun TakeSession(const PublishBatch& batch, size_t index,
+                           Pending* pending);
+  void TakeOwner(const JournalEntry& change, Pending* pending);
+  // A room that nobody follows: if it was not there, it shall not be, unless
+  // this commit brings its first event.
+  void ReleaseUnused(RoomId room, const Pending& pending);
+  // Makes ephemeral events of the notices that somebody will hear.
+  void AddNotices(Pending* pending);
+  void ExpireSessions(std::vector<JournalResult>* results);
   void Write(Pending* pending, std::vector<JournalResult>* results);
   // Puts the ephemeral events among those that were written.
   void AddEphemeral(Pending* pending, bool are_reserved);
@@ -65,6 +76,11 @@ class Applier {
   int64_t last_time_ms_ = 0;
   absl::Status publishing_;
   Producers producers_;
+  SessionTable sessions_;
+  // OwnerGone and OwnerBack whose commit was not written; they come first in
+  // the next.
+  std::vector<JournalEntry> owners_to_note_;
+  bool told_owners_ = false;
   std::vector<std::pair<ProducerId, PublishNumber>> forgotten_answers_;
   // How many inquiries hold each room's number.
   absl::flat_hash_map<RoomId, uint32_t> inquiries_;

@@ -3,6 +3,7 @@
 #define ROOMLOG_BROKER_JOURNAL_JOURNAL_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <variant>
@@ -28,8 +29,17 @@ struct RoomRelease {
   std::vector<RoomId> rooms;
 };
 
+// A producer is gone, or there (again): its sessions' windows run, or do not.
+struct OwnerGone {
+  ProducerId producer;
+};
+struct OwnerBack {
+  ProducerId producer;
+};
+
 using JournalEntry =
-    std::variant<std::shared_ptr<const PublishBatch>, RoomInquiry, RoomRelease>;
+    std::variant<std::shared_ptr<const PublishBatch>, RoomInquiry, RoomRelease,
+                 OwnerGone, OwnerBack>;
 
 // What became of consecutive publishes of a batch.
 struct PublishedRun {
@@ -38,6 +48,9 @@ struct PublishedRun {
   Offset first_offset;     // The others follow one by one,
   bool duplicate = false;  // but a duplicate stands alone.
   absl::Status status;     // Not OK: not appended, and the numbers used up.
+  // What a session's operation is answered by; then the run stands alone. Not
+  // there when an answer is repeated.
+  std::string session;
 };
 
 struct BatchAnswer {
@@ -65,6 +78,8 @@ struct Commit {
   std::vector<NewEvent> events;
   std::vector<std::shared_ptr<const PublishBatch>> batches;
   std::vector<BatchAnswer> answers;
+  // What some ephemeral events borrow from: notices of sessions.
+  std::deque<std::string> notices;
 };
 
 // Answers a RoomInquiry. Of a room that has a head, every commit that comes
@@ -84,8 +99,14 @@ struct PublishingState {
   absl::Status status;
 };
 
-using JournalResult =
-    std::variant<std::shared_ptr<const Commit>, RoomsFound, PublishingState>;
+// Comes first, if there are any: who owns sessions, as the log remembers.
+// Whoever of them does not greet within a lease is gone.
+struct OwnersFound {
+  std::vector<ProducerId> owners;
+};
+
+using JournalResult = std::variant<std::shared_ptr<const Commit>, RoomsFound,
+                                   PublishingState, OwnersFound>;
 
 // Takes entries and gives results, both in order. Nobody above it knows how the
 // order is made: today one thread writes the local log; a replicated log can

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/room_key.h"
 #include "proto/events.pb.h"
 
 namespace roomlog {
@@ -24,6 +25,15 @@ absl::Status CheckEvent(const EventView& event, size_t rooms) {
         absl::StrCat("a publish id of ", event.id.size(), " bytes"));
   }
   return absl::OkStatus();
+}
+
+// A session's operation is of no room; one is named as every event has one.
+absl::Status CheckSessionEvent(const EventView& event, absl::string_view room) {
+  if (event.flags != proto::EVENT_FLAG_SESSION || !event.id.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a session's operation with the flags ", event.flags, " or an id"));
+  }
+  return RoomKey::Parse(room).status();
 }
 
 // Reads rooms and events of batch->message, whose packets are batch->packets.
@@ -55,6 +65,12 @@ absl::Status ReadEvents(PublishBatch* batch) {
     if (status.ok() && ephemeral && !event.id.empty()) {
       status = absl::InvalidArgumentError("an ephemeral event with an id");
     }
+  }
+  for (const EventView& event : batch->events) {
+    if (!status.ok()) break;
+    if ((event.flags & proto::EVENT_FLAG_SESSION) == 0) continue;
+    batch->has_session_operations = true;
+    status = CheckSessionEvent(event, batch->rooms[event.room]);
   }
   return status;
 }

@@ -26,6 +26,7 @@ struct PublishBatch {
   ProducerId producer;
   PublishNumber first_number;  // Of events[0]; the others follow.
   PublishNumber answered_through;
+  bool has_session_operations = false;  // Some events have EVENT_FLAG_SESSION.
   // What the events' `room` points into: "<namespace>\0<room>", unchecked.
   std::vector<absl::string_view> rooms;
   // Without offsets and times. Borrow, as `rooms` does, from the two below.

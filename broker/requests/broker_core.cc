@@ -28,6 +28,10 @@ proto::ErrorCode CodeOf(const absl::Status& status) {
       return proto::ERROR_CODE_DATA_LOSS;
     case absl::StatusCode::kOutOfRange:
       return proto::ERROR_CODE_LIMIT;
+    case absl::StatusCode::kNotFound:
+      return proto::ERROR_CODE_NOT_FOUND;
+    case absl::StatusCode::kFailedPrecondition:
+      return proto::ERROR_CODE_FENCED;
     default:
       return proto::ERROR_CODE_UNAVAILABLE;
   }
@@ -111,7 +115,7 @@ void BrokerCore::OnMessage(absl::string_view peer, IncomingMessage message) {
     case proto::NodeMessage::kHeartbeat:
       break;
     case proto::NodeMessage::kGoodbye:
-      RemoveNode(node.number, "it said goodbye");
+      RemoveNode(node.number, "it said goodbye", /*is_gone=*/true);
       break;
     case proto::NodeMessage::kHello:
     case proto::NodeMessage::BODY_NOT_SET:
@@ -163,6 +167,9 @@ void BrokerCore::OnHello(absl::string_view peer, uint64_t session,
                       nodes_by_number_.size(), " in all)"));
   }
   node->last_heard = clock_.Steady();
+  // It may have been gone in an earlier life of the broker.
+  absent_owners_.erase(node->producer);
+  NoteOwner(OwnerBack{node->producer});
   proto::BrokerMessage answer;
   proto::Welcome* const welcome = answer.mutable_welcome();
   welcome->set_protocol_major(kProtocolMajor);
@@ -344,6 +351,8 @@ void BrokerCore::OnJournalResult(JournalResult result) {
     OnCommit(*commit);
   } else if (const auto* found = std::get_if<RoomsFound>(&result)) {
     OnRoomsFound(*found);
+  } else if (const auto* owners = std::get_if<OwnersFound>(&result)) {
+    OnOwnersFound(*owners);
   } else {
     OnPublishingState(std::get<PublishingState>(result));
   }
@@ -377,6 +386,11 @@ void BrokerCore::OnCommit(const std::shared_ptr<const Commit>& commit) {
       out->set_first_offset(run.first_offset.value());
       out->set_duplicate(run.duplicate);
       if (!run.status.ok()) SetError(run.status, out->mutable_error());
+      if (run.session.empty()) continue;
+      out->set_session(run.session);
+      // Sessions may be large, and a message has a bound.
+      node->session_bytes += run.session.size();
+      if (node->session_bytes > kMessageBytesMax / 2) SendAnswers(*node);
     }
   }
   fanout_.Add(commit);
@@ -441,18 +455,24 @@ void BrokerCore::EndTurn() {
       journal_.Submit(std::move(*waiting_entry_))) {
     waiting_entry_.reset();
   }
+  SubmitOwners();
   std::vector<RoomId> released;
   fanout_.SendOn(&released);
   ReleaseRooms(std::move(released));
   for (const NodeNumber number : nodes_with_answers_) {
     Node* const node = FindNode(number);
-    if (node == nullptr) continue;
-    proto::BrokerMessage message;
-    message.mutable_published()->Swap(&node->answers);
-    node->answers.Clear();
-    SendTo(*node, std::move(message));
+    if (node != nullptr) SendAnswers(*node);
   }
   nodes_with_answers_.clear();
+}
+
+void BrokerCore::SendAnswers(Node& node) {
+  if (node.answers.runs_size() == 0) return;
+  proto::BrokerMessage message;
+  message.mutable_published()->Swap(&node.answers);
+  node.answers.Clear();
+  node.session_bytes = 0;
+  SendTo(node, std::move(message));
 }
 
 void BrokerCore::OnTick() {
@@ -471,9 +491,21 @@ void BrokerCore::OnTick() {
     }
   }
   for (const NodeNumber number : gone) {
-    RemoveNode(number, absl::StrCat("it was silent for ",
-                                    absl::FormatDuration(limits_.node_lease)));
+    RemoveNode(number,
+               absl::StrCat("it was silent for ",
+                            absl::FormatDuration(limits_.node_lease)),
+               /*is_gone=*/true);
   }
+  for (auto it = absent_owners_.begin(); it != absent_owners_.end();) {
+    if (was_deaf) it->second = now;
+    if (now - it->second > limits_.node_lease) {
+      waiting_owners_.push_back(OwnerGone{it->first});
+      absent_owners_.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+  SubmitOwners();
 }
 
 void BrokerCore::SendHeartbeat(Node& node) {
@@ -522,13 +554,47 @@ void BrokerCore::TellLagging(NodeNumber number) {
   SendTo(*node, std::move(message));
 }
 
-void BrokerCore::RemoveNode(NodeNumber number, absl::string_view why) {
+bool BrokerCore::HasNodeOf(ProducerId producer) const {
+  return std::any_of(
+      nodes_by_number_.begin(), nodes_by_number_.end(),
+      [&](const auto& entry) { return entry.second->producer == producer; });
+}
+
+void BrokerCore::OnOwnersFound(const OwnersFound& found) {
+  for (const ProducerId owner : found.owners) {
+    if (!HasNodeOf(owner)) absent_owners_[owner] = clock_.Steady();
+  }
+}
+
+void BrokerCore::NoteOwner(JournalEntry entry) {
+  waiting_owners_.push_back(std::move(entry));
+  SubmitOwners();
+}
+
+void BrokerCore::SubmitOwners() {
+  while (!waiting_owners_.empty() && !waiting_entry_.has_value()) {
+    JournalEntry entry = std::move(waiting_owners_.front());
+    waiting_owners_.pop_front();
+    Submit(std::move(entry));
+  }
+}
+
+void BrokerCore::RemoveNode(NodeNumber number, absl::string_view why,
+                            bool is_gone) {
   const auto it = nodes_by_number_.find(number);
   if (it == nodes_by_number_.end()) return;
   const std::unique_ptr<Node> node = std::move(it->second);
   nodes_by_number_.erase(it);
   nodes_by_peer_.erase(node->peer);
   ReleaseRooms(fanout_.RemoveNode(number));
+  // One that greeted again or was cut off has its lease to come back.
+  if (!HasNodeOf(node->producer)) {
+    if (is_gone) {
+      NoteOwner(OwnerGone{node->producer});
+    } else {
+      absent_owners_[node->producer] = clock_.Steady();
+    }
+  }
   log_(absl::StrCat("node ", absl::CHexEscape(node->name), " is gone: ", why,
                     " (", nodes_by_number_.size(), " in all)"));
 }

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -65,6 +67,8 @@ class BrokerCore final : private DeliverySink {
   void Close();
 
   size_t node_count() const { return nodes_by_number_.size(); }
+  // Of the commits that are kept for nodes that lag.
+  size_t recent_bytes() const { return fanout_.recent_bytes(); }
   // Why nothing can be published; OK if it can.
   const absl::Status& publishing() const { return publishing_; }
 
@@ -87,7 +91,8 @@ class BrokerCore final : private DeliverySink {
     // Reads at the readers, and those that wait for credit.
     size_t reading = 0;
     std::deque<HistoryRead> waiting_reads;
-    proto::Published answers;  // Sent at the end of the turn.
+    proto::Published answers;  // Sent at the end of the turn,
+    size_t session_bytes = 0;  // or when there are so many in them.
   };
 
   // DeliverySink:
@@ -110,12 +115,20 @@ class BrokerCore final : private DeliverySink {
   void OnRoomsFound(const RoomsFound& found);
   void OnPublishingState(const PublishingState& state);
 
-  // Ends the greeting of a node. `why` is for the operator.
-  void RemoveNode(NodeNumber number, absl::string_view why);
+  // Ends the greeting of a node. `why` is for the operator. If it `is_gone`,
+  // its sessions' windows run at once; else once its lease is over.
+  void RemoveNode(NodeNumber number, absl::string_view why,
+                  bool is_gone = false);
+  bool HasNodeOf(ProducerId producer) const;
+  void OnOwnersFound(const OwnersFound& found);
+  // Tells the journal, in order, and at once if it is not full.
+  void NoteOwner(JournalEntry entry);
+  void SubmitOwners();
   // Tells the node that it broke the protocol, and removes it.
   void Expel(Node& node, const absl::Status& why);
   void Submit(JournalEntry entry);
   void ReleaseRooms(std::vector<RoomId> rooms);
+  void SendAnswers(Node& node);
   void SendHeartbeat(Node& node);
   void StartReads(Node& node);
   void AnswerRead(Node& node, uint64_t request,
@@ -142,12 +155,17 @@ class BrokerCore final : private DeliverySink {
   bool is_closing_ = false;
   absl::Duration last_tick_;
   NodeNumber last_number_;
-  absl::flat_hash_map<NodeNumber, std::unique_ptr<Node>> nodes_by_number_;
+  // In order, so that the same story is told in the same order again.
+  absl::btree_map<NodeNumber, std::unique_ptr<Node>> nodes_by_number_;
   absl::flat_hash_map<std::string, Node*> nodes_by_peer_;
   // The entry that the full journal did not take, and releases, which must not
   // be lost and stop nobody.
   std::optional<JournalEntry> waiting_entry_;
   std::vector<RoomId> waiting_releases_;
+  std::deque<JournalEntry> waiting_owners_;
+  // Who may own sessions and has no greeting now, since when. In order, so that
+  // all who are told the same do the same.
+  std::map<ProducerId, absl::Duration> absent_owners_;
   std::vector<NodeNumber> nodes_with_answers_;
 };
 

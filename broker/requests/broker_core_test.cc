@@ -32,12 +32,19 @@ constexpr Epoch kEpoch(42);
 class FakeJournal final : public Journal {
  public:
   bool Submit(JournalEntry&& entry) override {
+    // Owners are told in a list of their own: every greeting brings one.
+    if (!full && std::holds_alternative<OwnerGone>(entry)) {
+      gone.push_back(std::get<OwnerGone>(entry).producer);
+      return true;
+    }
+    if (!full && std::holds_alternative<OwnerBack>(entry)) return true;
     if (full) return false;
     entries.push_back(std::move(entry));
     return true;
   }
   bool full = false;
   std::deque<JournalEntry> entries;
+  std::vector<ProducerId> gone;
 };
 
 class FakeReads final : public HistoryReads {

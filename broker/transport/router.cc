@@ -24,7 +24,7 @@ absl::StatusOr<std::unique_ptr<Router>> Router::Bind(
     // Credit bounds what waits for each node; ZeroMQ's own bound would drop.
     socket.set(zmq::sockopt::sndhwm, 0);
     socket.set(zmq::sockopt::maxmsgsize,
-               static_cast<int64_t>(kMessageBytesMax) + 1);
+               2 * static_cast<int64_t>(kMessageBytesMax));
     // A node that comes back on a new connection takes its name with it.
     socket.set(zmq::sockopt::router_handover, true);
     socket.set(zmq::sockopt::linger, 0);
@@ -52,15 +52,12 @@ std::string Router::endpoint() const {
 void Router::Send(absl::string_view peer, OutgoingMessage message) {
   try {
     zmq::message_t name(peer.data(), peer.size());
-    zmq::message_t header = ToZmqMessage(std::move(message.header));
-    const bool has_payload = !message.payload.empty();
-    constexpr auto kMore = zmq::send_flags::dontwait | zmq::send_flags::sndmore;
-    if (!socket_.send(name, kMore)) return;
-    socket_.send(header, has_payload ? kMore : zmq::send_flags::dontwait);
-    if (has_payload) {
-      zmq::message_t payload = ToZmqMessage(std::move(message.payload));
-      socket_.send(payload, zmq::send_flags::dontwait);
+    zmq::message_t frame = ToZmqMessage(message);
+    if (!socket_.send(name,
+                      zmq::send_flags::dontwait | zmq::send_flags::sndmore)) {
+      return;
     }
+    socket_.send(frame, zmq::send_flags::dontwait);
   } catch (const zmq::error_t&) {
     // The peer is gone: whoever comes back asks again for what it lacks.
   }
@@ -77,14 +74,12 @@ bool Router::Receive(std::string* peer, IncomingMessage* message) {
       // The rest of a message is there as soon as its first frame is.
       static_cast<void>(socket_.recv(frame, zmq::recv_flags::none));
       more = frame.more();
-      if (frames.size() < 3) frames.push_back(std::move(frame));
+      if (frames.size() < 2) frames.push_back(std::move(frame));
     }
-    if (frames.empty() || frames.size() > 2) continue;
+    if (frames.size() != 1) continue;
     if (gate_ != nullptr && !gate_->MaySpeak(frames[0])) continue;
     *peer = name.to_string();
-    message->header = FromZmqMessage(std::move(frames[0]));
-    message->payload = frames.size() == 2 ? FromZmqMessage(std::move(frames[1]))
-                                          : SharedBytes();
+    *message = FromZmqMessage(std::move(frames[0]));
     return true;
   }
 }

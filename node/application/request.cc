@@ -12,6 +12,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "node/rooms/client_offset.h"
+#include "node/rooms/direct_room.h"
 #include "node/rooms/room_packet.h"
 #include "node/socketio/json.h"
 
@@ -76,6 +78,10 @@ class Arguments {
   RoomKey Room() {
     const std::string name = String(Next(), ErrorCode::kBadRoom, "the room");
     if (name.empty()) Refuse(ErrorCode::kBadRoom, "a room needs a name");
+    if (IsReservedRoom(name)) {
+      Refuse(ErrorCode::kBadRoom,
+             absl::StrCat("the room name ", Quoted(name), " is reserved"));
+    }
     absl::StatusOr<RoomKey> room = RoomKey::Make(name_space_, name);
     if (room.ok()) return *std::move(room);
     Refuse(ErrorCode::kBadRoom, std::string(room.status().message()));
@@ -165,9 +171,10 @@ class Arguments {
              absl::StrCat(key, " must be an offset, which is a string"));
       return Position();
     }
-    absl::StatusOr<Position> position = ParsePosition(View(text));
-    if (position.ok()) return *position;
-    Refuse(ErrorCode::kBadOffset, std::string(position.status().message()));
+    // One that came with history says more than is asked for here.
+    const absl::StatusOr<ClientOffset> offset = ParseClientOffset(View(text));
+    if (offset.ok()) return offset->event;
+    Refuse(ErrorCode::kBadOffset, std::string(offset.status().message()));
     return Position();
   }
 

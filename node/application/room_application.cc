@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/limits.h"
+#include "node/rooms/direct_room.h"
 
 namespace roomlog {
 
@@ -20,11 +21,35 @@ struct RoomApplication::Client {
   size_t unanswered = 0;                       // Requests.
 };
 
+namespace {
+
+// A client that asked for its session and could not have it is told what it may
+// have missed: of each room, or that nobody knows.
+void TellGaps(Socket& socket, const SessionGap& gap) {
+  bool is_told = false;
+  for (const RecoveryGap& room : gap.rooms) {
+    if (room.room.empty() || IsReservedRoom(room.room)) continue;
+    is_told = true;
+    socket.Emit("roomlog:gap",
+                Value::ObjectOf(
+                    {{"room", room.room},
+                     {"reason", SessionGapReasonName(ReasonOf(room.reason))},
+                     {"from", FormatPosition(room.from)},
+                     {"to", FormatPosition(room.oldest)}}));
+  }
+  if (is_told) return;
+  socket.Emit("roomlog:gap",
+              Value::ObjectOf({{"reason", SessionGapReasonName(gap.reason)}}));
+}
+
+}  // namespace
+
 RoomApplication::RoomApplication(std::string node_name, AccessRules* access)
     : node_name_(std::move(node_name)), access_(access) {}
 
 void RoomApplication::Serve(Namespace name_space) {
   name_space.OnConnection([this](Socket& socket) {
+    if (const SessionGap* gap = socket.recovery_gap()) TellGaps(socket, *gap);
     socket.OnAny([this, client = std::make_shared<Client>(socket, access_)](
                      absl::string_view event, const Args& args,
                      const Ack& ack) {

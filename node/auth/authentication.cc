@@ -47,6 +47,7 @@ Authentication::Authentication(AuthenticationOptions options, Keys keys,
                                const Clock& clock)
     : rules_(std::move(options.tokens)),
       grants_(std::make_shared<const Grants>(std::move(options.grants))),
+      keeps_rooms_to_grants_(options.keeps_rooms_to_grants),
       keys_(std::move(keys)),
       clock_(clock),
       users_(options.users) {}
@@ -78,9 +79,22 @@ void Authentication::Admit(Socket& socket, const Next& next) {
         {kLimit, absl::StrCat("the user has ", users_.limits().sockets_max,
                               " sockets on this node already")});
   }
-  socket.set_auth_session(std::make_shared<AuthSession>(
-      Permissions(std::move(claims->user), grants_, std::move(claims->grants)),
-      claims->expires, claims->issued_at, std::move(place)));
+  Permissions permissions(std::move(claims->user), grants_,
+                          std::move(claims->grants));
+  // Recovery would take it into its rooms, and send what was said there,
+  // without asking for either.
+  for (const std::string& room : socket.RestoredRooms()) {
+    if (!keeps_rooms_to_grants_ ||
+        permissions.May(Right::kJoin, socket.name_space().name(), room)) {
+      continue;
+    }
+    return refuse({kTokenInvalid,
+                   "the token does not grant the rooms of the session that it "
+                   "came with; connect without a session"});
+  }
+  socket.set_auth_session(
+      std::make_shared<AuthSession>(std::move(permissions), claims->expires,
+                                    claims->issued_at, std::move(place)));
   socket.On(kRenewEvent, [this, &socket](const Args& args, const Ack& ack) {
     Renew(socket, args, ack);
   });
@@ -106,7 +120,8 @@ void Authentication::Renew(Socket& socket, const Args& args, const Ack& ack) {
   Value::Array left;
   const std::vector<std::string> rooms = socket.Rooms();
   for (size_t i = 1; i < rooms.size(); ++i) {  // The first is the socket's own.
-    if (session.permissions().May(Right::kJoin, socket.name_space().name(),
+    if (!keeps_rooms_to_grants_ ||
+        session.permissions().May(Right::kJoin, socket.name_space().name(),
                                   rooms[i])) {
       continue;
     }

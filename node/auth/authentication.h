@@ -24,6 +24,11 @@ struct AuthenticationOptions {
   TokenRules tokens;
   Grants grants;  // To every user, beside what his token grants.
   UserLimits users;
+  // Whether a socket may be in no room that Right::kJoin does not grant it: it
+  // leaves those that a newer token does not grant, and cannot recover a
+  // session with others. False for programs that put sockets into rooms as they
+  // see fit.
+  bool keeps_rooms_to_grants = true;
 };
 
 // A client shows its token as `auth: {token}` when it connects, and newer ones
@@ -63,6 +68,7 @@ class Authentication {
 
   const TokenRules rules_;
   const std::shared_ptr<const Grants> grants_;
+  const bool keeps_rooms_to_grants_;
   const Keys keys_;
   const Clock& clock_;
   UserTable users_;

@@ -71,6 +71,11 @@ class EngineClient final : public EngineTransport,
   void Close() override;
   void Fail() override;
   size_t queued_bytes() const override;
+  // The answer to a poll comes whole, but who may upgrade takes along what no
+  // poll has fetched.
+  bool is_breakable() const override {
+    return polling_ == nullptr || rules_.allows_upgrades;
+  }
   void WantTurn() override;
 
   // PollingOwner

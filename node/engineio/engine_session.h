@@ -32,6 +32,9 @@ class EngineTransport {
   virtual void Fail() { Close(); }
   // Bytes queued and not yet taken by the system.
   virtual size_t queued_bytes() const = 0;
+  // Whether what is sent in one turn may reach the client in part, rather than
+  // whole or not at all: it breaks in the middle.
+  virtual bool is_breakable() const { return true; }
   // Asks for one call of EngineSession::OnTurn() at the end of the loop's turn.
   virtual void WantTurn() = 0;
 };
@@ -100,6 +103,7 @@ class EngineSession {
   void Close(absl::string_view reason);
   void WantTurn() { transport_.WantTurn(); }
   size_t queued_bytes() const { return transport_.queued_bytes(); }
+  bool is_breakable() const { return transport_.is_breakable(); }
 
   const std::string& id() const { return id_; }
   const HandshakeInfo& handshake() const { return handshake_; }

@@ -32,6 +32,9 @@ struct PublishAnswer {
   // Of an ephemeral event: how many followers it was handed to, this node
   // included if it follows the room. `position` means nothing then.
   uint32_t receivers = 0;
+  // What a session's operation is answered by: see proto/sessions.proto. An
+  // answer that was given again lacks it.
+  std::string session;
 };
 
 // A page of a room's log: after < offset < before, not older than `since_ms`.
@@ -77,7 +80,8 @@ class RoomFollower {
   virtual ~RoomFollower() = default;
 
   // From here on the room is followed: every event after `head` will come. Said
-  // once for each Follow().
+  // once for each Follow(), in its place in the order: of no room does anything
+  // come any more that is at or before `head`.
   virtual void OnFollowing(RoomHandle room, Position head) = 0;
 
   // It cannot be followed: RESOURCE_EXHAUSTED or INVALID_ARGUMENT. The handle

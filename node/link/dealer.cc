@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -40,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Dealer>> Dealer::Connect(
     // Nothing is queued for a broker that is not there.
     socket.set(zmq::sockopt::immediate, true);
     socket.set(zmq::sockopt::maxmsgsize,
-               static_cast<int64_t>(kMessageBytesMax) + 1);
+               2 * static_cast<int64_t>(kMessageBytesMax));
     socket.set(zmq::sockopt::linger, Milliseconds(kLinger));
     socket.set(zmq::sockopt::reconnect_ivl, Milliseconds(kReconnectDelayMin));
     socket.set(zmq::sockopt::reconnect_ivl_max,
@@ -72,17 +71,8 @@ absl::StatusOr<std::unique_ptr<Dealer>> Dealer::Connect(
 
 void Dealer::Send(absl::string_view, OutgoingMessage message) {
   try {
-    zmq::message_t header = ToZmqMessage(std::move(message.header));
-    if (message.payload.empty()) {
-      static_cast<void>(socket_.send(header, zmq::send_flags::dontwait));
-      return;
-    }
-    if (!socket_.send(header,
-                      zmq::send_flags::dontwait | zmq::send_flags::sndmore)) {
-      return;
-    }
-    zmq::message_t payload = ToZmqMessage(std::move(message.payload));
-    static_cast<void>(socket_.send(payload, zmq::send_flags::dontwait));
+    zmq::message_t frame = ToZmqMessage(message);
+    static_cast<void>(socket_.send(frame, zmq::send_flags::dontwait));
   } catch (const zmq::error_t&) {
     // As when it is lost on the way.
   }
@@ -118,22 +108,12 @@ std::optional<std::string> Dealer::CheckConnection(absl::Duration now) {
 
 bool Dealer::Receive(IncomingMessage* message) {
   while (true) {
-    zmq::message_t header;
-    if (!socket_.recv(header, zmq::recv_flags::dontwait)) return false;
-    std::vector<zmq::message_t> frames;
-    bool more = header.more();
-    frames.push_back(std::move(header));
-    while (more) {
-      zmq::message_t frame;
-      // The rest of a message is there as soon as its first frame is.
-      static_cast<void>(socket_.recv(frame, zmq::recv_flags::none));
-      more = frame.more();
-      if (frames.size() < 3) frames.push_back(std::move(frame));
-    }
-    if (frames.size() > 2) continue;
-    message->header = FromZmqMessage(std::move(frames[0]));
-    message->payload = frames.size() == 2 ? FromZmqMessage(std::move(frames[1]))
-                                          : SharedBytes();
+    zmq::message_t frame;
+    if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return false;
+    const bool is_whole = !frame.more() && !skips_;
+    skips_ = frame.more();
+    if (!is_whole) continue;
+    *message = FromZmqMessage(std::move(frame));
     return true;
   }
 }

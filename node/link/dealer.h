@@ -51,6 +51,7 @@ class Dealer final : public Transport {
   const std::string endpoint_;
   std::string turned_away_;  // Why; empty if it was not.
   absl::Duration reconnect_at_ = absl::ZeroDuration();
+  bool skips_ = false;  // The rest of what came in several frames.
 };
 
 }  // namespace roomlog

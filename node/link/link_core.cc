@@ -31,6 +31,10 @@ absl::Status ToStatus(const proto::Error& error) {
       return absl::InvalidArgumentError(error.message());
     case proto::ERROR_CODE_LIMIT:
       return absl::ResourceExhaustedError(error.message());
+    case proto::ERROR_CODE_NOT_FOUND:
+      return absl::NotFoundError(error.message());
+    case proto::ERROR_CODE_FENCED:
+      return absl::FailedPreconditionError(error.message());
     case proto::ERROR_CODE_DATA_LOSS:
       return absl::DataLossError(error.message());
     default:
@@ -249,9 +253,11 @@ void LinkCore::OnPublished(const proto::Published& published) {
         return;
       }
       if (status.ok()) {
-        Answer(&publishes_[index],
-               PublishAnswer{{epoch_, Offset(run.first_offset() + i)},
-                             run.duplicate()});
+        PublishAnswer answer;
+        answer.position = {epoch_, Offset(run.first_offset() + i)};
+        answer.duplicate = run.duplicate();
+        answer.session = run.session();
+        Answer(&publishes_[index], std::move(answer));
       } else {
         Answer(&publishes_[index], status);
       }
@@ -454,13 +460,17 @@ void LinkCore::SubscribeAll() {
     room.wire_handle = 0;
     to_subscribe_.push_back(handle);
   }
+  // Not in the order of the table, which is another one in each process.
+  std::sort(to_subscribe_.begin(), to_subscribe_.end());
 }
 
 void LinkCore::EndTurn() {
   if (closed_) return;
   for (auto& refuse : std::exchange(refused_, {})) std::move(refuse)();
   if (!welcome_) return;
-  for (const MissingEvents& missing : rooms_.TakeMissing(kCatchUpsAtOnce)) {
+  for (const MissingEvents& missing :
+       rooms_.TakeMissing(kCatchUpsAtOnce - catch_ups_)) {
+    ++catch_ups_;
     HistoryRequest request;
     request.room = followed_.at(missing.room).key;
     request.after = missing.after;
@@ -468,6 +478,7 @@ void LinkCore::EndTurn() {
     request.events_max = kReadEventsMax;
     Read(std::move(request),
          [this, room = missing.room](absl::StatusOr<HistoryPage> page) {
+           --catch_ups_;
            if (page.ok()) {
              rooms_.OnRead(room, *page);
            } else {
@@ -488,6 +499,8 @@ void LinkCore::EndTurn() {
 }
 
 void LinkCore::SendSubscriptions() {
+  // A client that goes leaves its rooms in the order of a table's memory.
+  std::sort(to_unsubscribe_.begin(), to_unsubscribe_.end());
   for (size_t begin = 0; begin < to_unsubscribe_.size();
        begin += kRoomsPerMessageMax) {
     proto::NodeMessage message;

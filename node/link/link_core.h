@@ -70,6 +70,8 @@ class LinkCore final : public Backplane {
   void Close();
 
   size_t queued_publishes() const { return publishes_.size(); }
+  // Of events that wait for what is missing before them.
+  size_t held_bytes() const { return rooms_.held_bytes(); }
 
  private:
   struct OpenPublish {
@@ -164,6 +166,7 @@ class LinkCore final : public Backplane {
   std::map<uint64_t, OpenRead> reads_;
   uint64_t last_read_ = 0;
   size_t reads_sent_ = 0;
+  size_t catch_ups_ = 0;  // Reads of what rooms_ misses, under way.
   std::vector<uint64_t> reads_to_send_;
 };
 

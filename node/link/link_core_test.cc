@@ -675,6 +675,30 @@ TEST_F(LinkCoreTest, WhatWasMissedIsReadFromTheLog) {
               ElementsAre(absl::StrCat(room.value(), " six#id")));
 }
 
+TEST_F(LinkCoreTest, FewRoomsAreCaughtUpOnAtATime) {
+  // Their pages are held, whatever the bound of what is held says.
+  constexpr size_t kAtOnce = 16;
+  for (int i = 0; i < 40; ++i) Follow(absl::StrCat("room-", i));
+  Welcome();
+  Found(SubscribedNow(), 5);
+  Forget();
+  Welcome();
+  Found(SubscribedNow(), 6);
+  std::vector<proto::NodeMessage> reads = Take();
+  ASSERT_THAT(reads, SizeIs(kAtOnce));
+  EXPECT_THAT(Said(), IsEmpty());  // The next turn asks for no more.
+  for (const size_t answered : {3, 1}) {
+    for (size_t i = 0; i < answered; ++i) {
+      proto::BrokerMessage answer;
+      answer.mutable_read_answer()->set_request(reads[i].read().request());
+      answer.mutable_read_answer()->set_head(6);
+      Hear(answer);
+    }
+    reads = Take();
+    EXPECT_THAT(reads, SizeIs(answered));
+  }
+}
+
 TEST_F(LinkCoreTest, RoomThatCannotBeFollowedIsGone) {
   Welcome();
   const RoomHandle room = Follow("a");

@@ -93,7 +93,7 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
       }
     } else if (auto* published = std::get_if<Published>(&any)) {
       auto open = publishes_.extract(published->number);
-      std::move(open.mapped())(published->answer);
+      std::move(open.mapped())(std::move(published->answer));
     } else {
       auto& answered = std::get<ReadAnswered>(any);
       auto open = reads_.extract(answered.number);
@@ -149,12 +149,16 @@ void LocalBroker::RunThread() {
 void LocalBroker::Carry(Command command) {
   std::deque<Result>& results = outgoing_[command.loop];
   if (auto* publish = std::get_if<PublishCommand>(&command.what)) {
-    const PublishAnswer answer =
-        log_.Publish(publish->request, absl::ToUnixMillis(clock_.Now()),
-                     [this](size_t loop, const RoomEvent& event) {
-                       outgoing_[loop].push_back(event);
-                     });
-    results.push_back(Published{publish->number, answer});
+    const int64_t now_ms = absl::ToUnixMillis(clock_.Now());
+    const auto deliver = [this](size_t loop, const RoomEvent& event) {
+      outgoing_[loop].push_back(event);
+    };
+    log_.ExpireSessions(now_ms, deliver);
+    absl::StatusOr<PublishAnswer> answer =
+        (publish->request.flags & proto::EVENT_FLAG_SESSION) != 0
+            ? log_.DoSession(command.loop, publish->request, now_ms, deliver)
+            : log_.Publish(publish->request, now_ms, deliver);
+    results.push_back(Published{publish->number, std::move(answer)});
   } else if (auto* follow = std::get_if<FollowCommand>(&command.what)) {
     results.push_back(
         Following{follow->handle,

@@ -66,7 +66,7 @@ class LocalBroker {
   };
   struct Published {
     uint64_t number;
-    PublishAnswer answer;
+    absl::StatusOr<PublishAnswer> answer;
   };
   struct ReadAnswered {
     uint64_t number;

@@ -29,15 +29,13 @@ PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
   event.flags = request.flags;
   event.id_bytes = request.id.size();
   event.bytes = SharedBytes(absl::StrCat(request.id, request.packet));
-  event.offset = last_offset_;
   if (is_logged) {
     Room& room = RoomOf(request.room);
     const auto same = room.ids.find(request.id);
     if (!request.id.empty() && same != room.ids.end()) {
       return {{epoch_, same->second}, /*duplicate=*/true};
     }
-    last_offset_ = last_offset_.Next();
-    event.offset = last_offset_;
+    event.offset = last_offset_ = last_offset_.Next();
     event.previous = room.head;
     answer.position = {epoch_, event.offset};
     room.head = event.offset;
@@ -51,6 +49,9 @@ PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
     }
     by_silence_.splice(by_silence_.end(), by_silence_, room.silent);
     KeepWithinBounds();
+  } else {
+    // It takes a number of the log's order, as at the broker.
+    event.offset = last_offset_ = last_offset_.Next();
   }
   const auto followers = followers_.find(request.room);
   if (followers == followers_.end()) return answer;
@@ -59,6 +60,44 @@ PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
   }
   answer.receivers = static_cast<uint32_t>(followers->second.size());
   return answer;
+}
+
+absl::StatusOr<PublishAnswer> LocalLog::DoSession(size_t loop,
+                                                  const PublishRequest& request,
+                                                  int64_t time_ms,
+                                                  Deliver deliver) {
+  last_offset_ = last_offset_.Next();
+  PublishAnswer answer;
+  answer.position = {epoch_, last_offset_};
+  SessionTable::Effects effects;
+  absl::StatusOr<std::string> record = sessions_.Apply(
+      ProducerId(loop + 1), request.packet, last_offset_, time_ms, &effects);
+  Tell(effects, time_ms, deliver);
+  if (!record.ok()) return record.status();
+  answer.session = *std::move(record);
+  return answer;
+}
+
+void LocalLog::ExpireSessions(int64_t time_ms, Deliver deliver) {
+  const std::optional<int64_t> deadline = sessions_.next_deadline_ms();
+  if (!deadline.has_value() || *deadline > time_ms) return;
+  SessionTable::Effects effects;
+  sessions_.Expire(time_ms, kSessionsExpiredPerCallMax, &effects);
+  Tell(effects, time_ms, deliver);
+}
+
+void LocalLog::Tell(const SessionTable::Effects& effects, int64_t time_ms,
+                    Deliver deliver) {
+  sessions_.Written();
+  for (const SessionNoticeToSend& notice : effects.notices) {
+    absl::StatusOr<RoomKey> room = RoomKey::Parse(notice.room);
+    if (!room.ok()) continue;
+    Publish({.room = *std::move(room),
+             .flags = proto::EVENT_FLAG_EPHEMERAL,
+             .id = "",
+             .packet = notice.packet},
+            time_ms, deliver);
+  }
 }
 
 Position LocalLog::Follow(const RoomKey& room, Follower follower) {

@@ -12,13 +12,16 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "base/position.h"
 #include "base/room_key.h"
 #include "base/shared_bytes.h"
 #include "node/link/backplane.h"
+#include "node/socketio/socketio_limits.h"
 #include "proto/event_columns.h"
+#include "sessions/session_table.h"
 
 namespace roomlog {
 
@@ -45,6 +48,15 @@ class LocalLog {
   // each that follows its room. `time_ms` is now.
   PublishAnswer Publish(const PublishRequest& request, int64_t time_ms,
                         Deliver deliver);
+
+  // Does what a publish with EVENT_FLAG_SESSION asks for, as the broker does
+  // (sessions/session_table.h), for a loop; errors as there. What the loops are
+  // to hear of it is delivered.
+  absl::StatusOr<PublishAnswer> DoSession(size_t loop,
+                                          const PublishRequest& request,
+                                          int64_t time_ms, Deliver deliver);
+  // Ends sessions whose windows are over; to be called now and then.
+  void ExpireSessions(int64_t time_ms, Deliver deliver);
 
   // From here on `follower` is delivered to. Returns the room's head.
   Position Follow(const RoomKey& room, Follower follower);
@@ -77,6 +89,8 @@ class LocalLog {
 
   Room& RoomOf(const RoomKey& key);
   void DropOldest(Room& room);
+  void Tell(const SessionTable::Effects& effects, int64_t time_ms,
+            Deliver deliver);
   void KeepWithinBounds();
   static size_t BytesOf(const Event& event);
 
@@ -89,6 +103,7 @@ class LocalLog {
   absl::flat_hash_map<RoomKey, std::vector<Follower>> followers_;
   absl::flat_hash_map<Follower, RoomKey> followed_;  // The same, by follower.
   size_t bytes_ = 0;
+  SessionTable sessions_{kLocalSessionsMax};
 };
 
 }  // namespace roomlog

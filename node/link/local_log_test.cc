@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "node/socketio/socketio_limits.h"
+#include "proto/sessions.pb.h"
 
 namespace roomlog {
 namespace {
@@ -82,9 +83,71 @@ TEST_F(LocalLogTest, KeepsNothingOfWhatIsEphemeral) {
   Publish("r", "a");
   EXPECT_EQ(Publish("r", "x", "", proto::EVENT_FLAG_EPHEMERAL).receivers, 2u);
   EXPECT_THAT(heard_,
-              ElementsAre("0:1 a@1<0", "1:2 a@1<0", "0:1 x@1<0", "1:2 x@1<0"));
+              ElementsAre("0:1 a@2<0", "1:2 a@2<0", "0:1 x@3<0", "1:2 x@3<0"));
   EXPECT_THAT(Read({}), ElementsAre("a"));
-  EXPECT_EQ(Publish("r", "b").position.offset, Offset(2));
+  // It took a number all the same.
+  EXPECT_EQ(Publish("r", "b").position.offset, Offset(4));
+}
+
+TEST_F(LocalLogTest, KeepsSessionsAsTheBrokerDoes) {
+  // Of loop 0, whose notices go to "loop0", and so on.
+  std::vector<std::string> notices;
+  const auto deliver = [&](size_t loop, const RoomEvent& event) {
+    proto::SessionNotice notice;
+    ASSERT_TRUE(notice.ParseFromString(std::string(event.event.packet)));
+    notices.push_back(absl::StrCat(
+        loop, notice.fenced() ? " fenced " : " expired ", notice.claim()));
+  };
+  const auto apply = [&](size_t loop, proto::SessionOperation operation) {
+    operation.set_name_space("/");
+    operation.set_private_id("private-id-123456789");
+    return log_.DoSession(
+        loop,
+        {Key(""), proto::EVENT_FLAG_SESSION, "", operation.SerializeAsString()},
+        now_ms_, deliver);
+  };
+  const auto follow = [&](size_t loop) {
+    const std::string room = absl::StrCat("loop", loop);
+    log_.Follow(*RoomKey::Make("/$node", room), {loop, RoomHandle(1)});
+  };
+  follow(0);
+  follow(1);
+  Publish("r", "a");
+
+  proto::SessionOperation open;
+  open.set_claim(7);
+  open.mutable_open()->set_socket_id("socket-id-1234567890");
+  open.mutable_open()->set_notice_room("loop0");
+  open.mutable_open()->set_window_ms(1000);
+  const absl::StatusOr<PublishAnswer> opened = apply(0, open);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  // It has a place in the order, and is in no room.
+  EXPECT_EQ(opened->position, (Position{kEpoch, Offset(2)}));
+  EXPECT_THAT(Read({}), ElementsAre("a"));
+
+  proto::SessionOperation restore;
+  restore.set_claim(8);
+  restore.mutable_restore()->set_notice_room("loop1");
+  const absl::StatusOr<PublishAnswer> restored = apply(1, restore);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  proto::SessionRecord record;
+  ASSERT_TRUE(record.ParseFromString(restored->session));
+  EXPECT_EQ(record.opened_at(), 2u);
+  EXPECT_THAT(notices, ElementsAre("0 fenced 7"));
+
+  proto::SessionOperation detach;
+  detach.set_claim(7);
+  detach.mutable_detach();
+  EXPECT_EQ(apply(0, detach).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  detach.set_claim(8);
+  EXPECT_TRUE(apply(1, detach).ok());
+  now_ms_ += 900;
+  log_.ExpireSessions(now_ms_, deliver);
+  EXPECT_EQ(notices.size(), 1u);
+  now_ms_ += 200;
+  log_.ExpireSessions(now_ms_, deliver);
+  EXPECT_THAT(notices, ElementsAre("0 fenced 7", "1 expired 8"));
 }
 
 TEST_F(LocalLogTest, ReadsPagesBothWays) {

@@ -24,10 +24,17 @@ void OrderedRooms::Begin(RoomHandle handle, Position head) {
   Room room;
   room.epoch = head.epoch;
   room.position = room.known = room.target = head.offset;
+  room.begun = behind_.empty() && held_.empty();
+  const bool tell = room.begun;
   const bool added = rooms_.emplace(handle, room).second;
   assert(added);
   static_cast<void>(added);
-  follower_.OnFollowing(handle, head);
+  if (tell) {
+    follower_.OnFollowing(handle, head);
+  } else {
+    held_.emplace(Place(head.offset, handle), Begun{handle, head});
+    Release();
+  }
 }
 
 void OrderedRooms::Fail(RoomHandle handle, const absl::Status& status) {
@@ -89,7 +96,11 @@ void OrderedRooms::Resume(RoomHandle handle, Position head) {
     room.epoch = head.epoch;
     room.position = room.known = room.target = head.offset;
     // The follower may end the room.
-    follower_.OnGap(handle, from, head, GapReason::kEpoch);
+    if (std::exchange(room.begun, true)) {
+      follower_.OnGap(handle, from, head, GapReason::kEpoch);
+    } else {
+      follower_.OnFollowing(handle, head);
+    }
   }
   Release();
 }
@@ -253,12 +264,14 @@ void OrderedRooms::Release() {
       behind_.empty()
           ? held_.end()
           : held_.upper_bound({behind_.begin()->first, RoomHandle(UINT64_MAX)});
-  std::vector<std::variant<RoomEvent, Gap>> released;
+  std::vector<std::variant<RoomEvent, Gap, Begun>> released;
   for (auto it = held_.begin(); it != end;) {
     Room& room = rooms_.at(it->first.second);
     room.position = it->first.first;
     if (const auto* event = std::get_if<RoomEvent>(&it->second)) {
       held_bytes_ -= BytesOf(*event);
+    } else if (std::holds_alternative<Begun>(it->second)) {
+      room.begun = true;
     }
     released.push_back(std::move(it->second));
     it = held_.erase(it);
@@ -275,6 +288,12 @@ void OrderedRooms::Release() {
       continue;
     }
     tell_events();
+    if (const auto* begun = std::get_if<Begun>(&any)) {
+      if (rooms_.contains(begun->room)) {
+        follower_.OnFollowing(begun->room, begun->head);
+      }
+      continue;
+    }
     const Gap& gap = std::get<Gap>(any);
     if (rooms_.contains(gap.room)) {
       follower_.OnGap(gap.room, gap.from, gap.to, gap.reason);

@@ -37,7 +37,8 @@ class OrderedRooms {
   // Borrows `follower`.
   OrderedRooms(RoomFollower& follower, size_t held_bytes_max);
 
-  // A room that was not followed is, from `head` on. Tells the follower.
+  // A room that was not followed is, from `head` on. Tells the follower, in its
+  // place in the order: when all up to `head` is told.
   void Begin(RoomHandle room, Position head);
   // It cannot be followed, or not any more. Tells the follower.
   void Fail(RoomHandle room, const absl::Status& status);
@@ -79,11 +80,16 @@ class OrderedRooms {
     // none are.
     Offset tail;
     bool suspended = false;  // What there is is not known.
+    bool begun = false;      // The follower was told that it is followed.
     // A read is under way, which was to bring everything up to here; else 0.
     Offset reading_through;
     Epoch reading_in;  // The life of the log in which it was asked.
 
     bool behind() const { return suspended || known < target; }
+  };
+  struct Begun {
+    RoomHandle room;
+    Position head;
   };
   struct Gap {
     RoomHandle room;
@@ -112,8 +118,8 @@ class OrderedRooms {
   // The rooms that are behind, by how far they are known: nothing held beyond
   // the first of these may be told.
   std::set<Place> behind_;
-  // Events, and gaps at their ends.
-  std::map<Place, std::variant<RoomEvent, Gap>> held_;
+  // Events, gaps at their ends, and beginnings.
+  std::map<Place, std::variant<RoomEvent, Gap, Begun>> held_;
   size_t held_bytes_ = 0;
 };
 

@@ -1,16 +1,19 @@
 #include "node/rooms/audience.h"
 
 #include "absl/algorithm/container.h"
+#include "node/rooms/direct_room.h"
 
 namespace roomlog {
 
 Audience::Audience(const proto::Envelope* envelope, const RoomKey& room,
                    const RoomTable& rooms) {
   if (envelope == nullptr) return;
+  const bool is_direct = IsDirectRoom(room.room());
   const auto resolve = [&](const std::string& text) {
     Name name{text, nullptr};
     const absl::StatusOr<RoomKey> key = RoomKey::Make(room.name_space(), text);
-    if (key.ok() && !text.empty()) {
+    // Nobody is told by a reserved name who is in it.
+    if (key.ok() && !text.empty() && !is_direct && !IsReservedRoom(text)) {
       const auto found = rooms.find(*key);
       if (found != rooms.end()) name.room = found->second.get();
     }
@@ -23,7 +26,9 @@ Audience::Audience(const proto::Envelope* envelope, const RoomKey& room,
     except_.push_back(resolve(text));
   }
   through_ = envelope->through();
-  if (!rooms_.empty() && room.room().empty()) target_ = &rooms_[through_];
+  if (!rooms_.empty() && (room.room().empty() || is_direct)) {
+    target_ = &rooms_[through_];
+  }
 }
 
 bool Audience::Includes(const RoomClient& client) const {

@@ -19,7 +19,8 @@ class Audience {
   Audience(const proto::Envelope* envelope, const RoomKey& room,
            const RoomTable& rooms);
 
-  // The event lies in the namespace's room and is for few.
+  // The event lies in the namespace's room, or in one for directed events, and
+  // is for few.
   bool is_for_few() const { return target_ != nullptr; }
 
   // Whether a member of the event's room is to get it: this is the first of the
@@ -31,7 +32,8 @@ class Audience {
   bool Selects(const RoomClient& client) const;
 
  private:
-  // A name stands for a room, or for the socket that has it as its id.
+  // A name stands for a room, or for the socket that has it as its id; of a
+  // directed event for the socket alone.
   struct Name {
     absl::string_view text;
     const Room* room = nullptr;  // Null: nobody here is in it.

@@ -14,6 +14,8 @@ void RecentFrames::Reset(Offset floor) {
 }
 
 void RecentFrames::Add(Held event) {
+  // Both kinds of frames may come to be made.
+  event.bytes = 2 * event.frames.bytes();
   bytes_ += event.bytes;
   held_.push_back(std::move(event));
   while (held_.size() > kHeldEventsMax || bytes_ > kHeldFrameBytesMax) {
@@ -23,12 +25,10 @@ void RecentFrames::Add(Held event) {
   }
 }
 
-void RecentFrames::ForEachAfter(
-    Offset after, absl::FunctionRef<bool(const Held&)> send) const {
-  auto held = std::upper_bound(
+RecentFrames::Iterator RecentFrames::After(Offset after) {
+  return std::upper_bound(
       held_.begin(), held_.end(), after,
       [](Offset offset, const Held& held) { return offset < held.offset; });
-  while (held != held_.end() && send(*held)) ++held;
 }
 
 }  // namespace roomlog

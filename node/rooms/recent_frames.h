@@ -5,17 +5,15 @@
 #include <cstddef>
 #include <deque>
 
-#include "absl/functional/function_ref.h"
 #include "base/ids.h"
 #include "node/rooms/envelope.h"
-#include "node/socketio/encoded_packet.h"
+#include "node/rooms/event_frames.h"
 
 namespace roomlog {
 
-// Held for the members who are being sent the room's past, once for all of
-// them, so that they find their way into the present without reading what came
-// meanwhile. Bounded by kHeldEventsMax and kHeldFrameBytesMax: the oldest go
-// first.
+// Held for the clients who do not flow, once for all of them, so that they find
+// their way into the present without reading what came meanwhile. Bounded by
+// kHeldEventsMax and kHeldFrameBytesMax: the oldest go first.
 class RecentFrames {
  public:
   // Everything after this offset that came is here.
@@ -26,18 +24,18 @@ class RecentFrames {
 
   struct Held {
     Offset offset;
-    FrameList frames;
+    EventFrames frames;    // Which borrow nothing.
     EnvelopePtr envelope;  // Whom it is for; null: every member.
-    size_t bytes = 0;      // About what it takes.
+    size_t bytes = 0;      // As counted when it was added.
   };
+  using Iterator = std::deque<Held>::iterator;
 
   // Adds the next event.
   void Add(Held event);
 
-  // Calls `send` with each event after `after`, in order, until it returns
-  // false.
-  void ForEachAfter(Offset after,
-                    absl::FunctionRef<bool(const Held&)> send) const;
+  // The first event after `after`, and the end.
+  Iterator After(Offset after);
+  Iterator end() { return held_.end(); }
 
  private:
   std::deque<Held> held_;

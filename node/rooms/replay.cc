@@ -20,9 +20,9 @@ absl::Status CheckNotEmpty(const HistoryPage& page) {
 
 }  // namespace
 
-Replay Replay::ForJoin(RoomKey room, const ReplayStart& start,
-                       Position through) {
-  Replay replay(std::move(room), through);
+Replay Replay::ForJoin(RoomKey room, const ReplayStart& start, Position through,
+                       Offset known) {
+  Replay replay(std::move(room), through, known);
   if (const auto* last = std::get_if<LastEvents>(&start)) {
     replay.count_max_ = last->count;
     replay.count_asked_ = true;
@@ -53,8 +53,9 @@ Replay Replay::ForJoin(RoomKey room, const ReplayStart& start,
   return replay;
 }
 
-Replay Replay::ForMember(RoomKey room, Offset after, Position through) {
-  Replay replay(std::move(room), through);
+Replay Replay::ForMember(RoomKey room, Offset after, Position through,
+                         Offset known) {
+  Replay replay(std::move(room), through, known);
   replay.after_ = after;
   replay.cursor_ = after;
   replay.step_ = after < through.offset ? Step::kSend : Step::kDone;
@@ -175,10 +176,10 @@ absl::Status Replay::Send(const HistoryPage& page, bool last,
   }
   page_events_ = std::min(kReadEventsMax, page_events_ * 2);
   if (!last) return absl::OkStatus();
-  if (page.head < through_.offset) {
-    return absl::UnavailableError(absl::StrCat(
-        "the log as read ends at ", page.head.value(),
-        ", but the room is known to reach to ", through_.offset.value()));
+  if (page.head < known_) {
+    return absl::UnavailableError(
+        absl::StrCat("the log as read ends at ", page.head.value(),
+                     ", but the room is known to reach to ", known_.value()));
   }
   cursor_ = through_.offset;
   step_ = Step::kDone;

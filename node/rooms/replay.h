@@ -26,12 +26,21 @@ namespace roomlog {
 class Replay {
  public:
   // What a join asks for, given that everything after `through` will come live.
-  // Of more than kReplayEventsMax events the newest are handed on.
+  // Of more than kReplayEventsMax events the newest are handed on. The room is
+  // known to reach to `known`, and may be silent between there and `through`.
   static Replay ForJoin(RoomKey room, const ReplayStart& start,
-                        Position through);
+                        Position through, Offset known);
+  static Replay ForJoin(RoomKey room, const ReplayStart& start,
+                        Position through) {
+    return ForJoin(std::move(room), start, through, through.offset);
+  }
 
   // Everything after `after`, which is in the epoch of `through`.
-  static Replay ForMember(RoomKey room, Offset after, Position through);
+  static Replay ForMember(RoomKey room, Offset after, Position through,
+                          Offset known);
+  static Replay ForMember(RoomKey room, Offset after, Position through) {
+    return ForMember(std::move(room), after, through, through.offset);
+  }
 
   bool done() const { return step_ == Step::kDone; }
 
@@ -72,8 +81,8 @@ class Replay {
     kDone,
   };
 
-  Replay(RoomKey room, Position through)
-      : room_(std::move(room)), through_(through) {}
+  Replay(RoomKey room, Position through, Offset known)
+      : room_(std::move(room)), through_(through), known_(known) {}
 
   absl::Status TakeOffsetCheck(const HistoryPage& page);
   absl::Status TakeBackwardPage(const HistoryPage& page,
@@ -91,6 +100,7 @@ class Replay {
 
   RoomKey room_;
   Position through_;
+  Offset known_;  // What is read must reach at least to here.
   Step step_ = Step::kFindFirst;
 
   // What was asked for: after this offset, not older than this, and of that

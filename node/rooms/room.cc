@@ -3,19 +3,62 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/rooms/direct_room.h"
+
 namespace roomlog {
+
+RoomClient::~RoomClient() = default;
+
+std::vector<Membership*> RoomClient::MembershipsInOrder() const {
+  std::vector<Membership*> members;
+  members.reserve(memberships.size());
+  for (const auto& [room, member] : memberships) {
+    members.push_back(member.get());
+  }
+  std::sort(members.begin(), members.end(),
+            [](const Membership* a, const Membership* b) {
+              return a->room.key < b->room.key;
+            });
+  return members;
+}
+
+bool RoomClient::full() const {
+  if (collection != nullptr) return !collection->gaps.empty();
+  return socket.queued_bytes() > kClientBufferBytesMax;
+}
+
+void RoomClient::Send(const FrameList& frames) {
+  if (collection == nullptr) {
+    for (const SharedFramePtr& frame : frames) socket.Send(frame);
+    return;
+  }
+  ++collection->events;
+  for (const SharedFramePtr& frame : frames) {
+    collection->bytes += frame->wire().size();
+    collection->frames.push_back(frame);
+  }
+}
 
 bool RoomClient::WantsIn(const Room* room) const {
   const auto found = memberships.find(room);
   if (found == memberships.end()) return false;
   const Membership& member = *found->second;
-  return member.requests.empty() ? member.is_member
+  return member.requests.empty() ? member.is_in
                                  : member.requests.back().join.has_value();
 }
 
 bool RoomClient::IsIn(const Room* room) const {
   const auto found = memberships.find(room);
-  return found != memberships.end() && found->second->is_member;
+  return found != memberships.end() && found->second->is_in;
+}
+
+size_t RoomClient::CountRooms() const {
+  return std::count_if(
+      memberships.begin(), memberships.end(), [this](const auto& membership) {
+        const Room* const room = membership.first;
+        return !room->key.room().empty() && !IsReservedRoom(room->key.room()) &&
+               WantsIn(room);
+      });
 }
 
 void Room::Add(Membership& member) {
@@ -31,7 +74,6 @@ void Room::Remove(Membership& member) {
 }
 
 void Room::MoveTo(Position to) {
-  for (Membership* const member : members) member->MoveCursorToRoom();
   position = to;
   recent.Reset(to.offset);
 }
@@ -49,22 +91,20 @@ void Room::ForEachMember(absl::FunctionRef<void(Membership&)> visit) {
   }
 }
 
-void Membership::Become(State next) {
-  const auto catches_up = [](State s) {
-    return s == State::kJoining || s == State::kBehind;
-  };
-  if (catches_up(state)) --room.catching_up;
-  if (catches_up(next)) ++room.catching_up;
-  state = next;
-  if (room.catching_up == 0 && room.position.has_value()) {
+void Membership::Recount() {
+  const bool is_joining =
+      step != Step::kWaiting && (requests.empty() || requests.front().join);
+  const bool counts = !removed && !client.flows && (is_in || is_joining);
+  if (counts == is_counted) return;
+  is_counted = counts;
+  room.catching_up += counts ? 1 : -1;
+  // The first for whom they are held, or none any more.
+  if (room.catching_up == (counts ? 1 : 0) && room.position.has_value()) {
     room.recent.Reset(room.position->offset);
   }
 }
 
-void Membership::MoveCursorToRoom() {
-  if (state != State::kLive || !room.position.has_value()) return;
-  cursor = std::max(cursor, room.position->offset);
-}
+Offset Membership::place() const { return std::max(client.cursor, from); }
 
 void Membership::DropReplay() {
   replay.reset();

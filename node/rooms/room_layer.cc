@@ -5,40 +5,70 @@
 #include <variant>
 
 #include "base/limits.h"
+#include "node/rooms/client_offset.h"
 
 namespace roomlog {
 
 RoomLayer::RoomLayer(Backplane& backplane, NodeEventHandler* node_events)
-    : backplane_(backplane), node_events_(node_events) {}
+    : backplane_(backplane), reads_(backplane), node_events_(node_events) {}
 
 RoomLayer::~RoomLayer() = default;
 
 // ---- Sockets ----
 
 void RoomLayer::AddClient(SocketWire& socket) {
-  const auto client = std::make_shared<RoomClient>(socket);
-  clients_by_id_[socket.name_space()][socket.id()] = client.get();
+  Insert(std::make_shared<RoomClient>(socket));
+}
+
+void RoomLayer::Insert(const std::shared_ptr<RoomClient>& client) {
+  SocketWire& socket = client->socket;
+  auto& in_namespace = clients_by_id_[socket.name_space()];
+  // A socket that came back may meet its former self. The key borrows from the
+  // socket that it was made for.
+  in_namespace.erase(socket.id());
+  in_namespace.emplace(socket.id(), client.get());
   clients_.emplace(&socket, client);
 }
 
 void RoomLayer::RemoveClient(SocketWire& socket) {
+  if (const auto coming = recoveries_.find(&socket);
+      coming != recoveries_.end()) {
+    const std::shared_ptr<RoomClient> client = std::move(coming->second);
+    recoveries_.erase(coming);
+    if (client->collection->is_begun) --collecting_;
+    Drop(*client);
+    WakeRecoveries();
+    return;
+  }
   const auto found = clients_.find(&socket);
   if (found == clients_.end()) return;
-  // Reads and publishes that are under way find the client gone.
+  // Reads, changes and publishes that are under way find the client gone.
   const std::shared_ptr<RoomClient> client = std::move(found->second);
   clients_.erase(found);
   const auto in_namespace = clients_by_id_.find(socket.name_space());
-  in_namespace->second.erase(socket.id());
-  if (in_namespace->second.empty()) clients_by_id_.erase(in_namespace);
-  while (!client->memberships.empty()) {
-    Membership& member = *client->memberships.begin()->second;
-    member.Become(Membership::State::kOut);
-    Remove(member);
+  const auto by_id = in_namespace->second.find(socket.id());
+  if (by_id != in_namespace->second.end() && by_id->second == client.get()) {
+    in_namespace->second.erase(by_id);
   }
+  if (in_namespace->second.empty()) clients_by_id_.erase(in_namespace);
+  Drop(*client);
+}
+
+void RoomLayer::Drop(RoomClient& client) {
+  client.is_removed = true;
+  client.catch_up.reset();
+  client.histories.clear();
+  client.to_change.clear();
+  client.waiting.clear();
+  for (Membership* const member : client.MembershipsInOrder()) Remove(*member);
 }
 
 void RoomLayer::OnDrained(SocketWire& socket) {
-  if (RoomClient* const client = FindClient(socket)) Pump(*client);
+  RoomClient* const client = FindClient(socket);
+  if (client == nullptr) return;
+  const std::shared_ptr<RoomClient> held = client->shared_from_this();
+  Pump(*client);
+  GoOn(*client);
 }
 
 void RoomLayer::Join(SocketWire& socket, const RoomKey& room,
@@ -46,7 +76,8 @@ void RoomLayer::Join(SocketWire& socket, const RoomKey& room,
   RoomClient* const client = FindClient(socket);
   if (client == nullptr) return;
   if (FindMembership(*client, room) == nullptr && !room.room().empty() &&
-      RoomsOf(socket).size() >= kRoomsPerClientMax) {
+      !IsReservedRoom(room.room()) &&
+      client->CountRooms() >= kRoomsPerClientMax) {
     if (done != nullptr) {
       std::move(done)(
           absl::ResourceExhaustedError("the client is in too many rooms"));
@@ -60,8 +91,10 @@ void RoomLayer::Join(SocketWire& socket, const RoomKey& room,
     }
     return;
   }
+  const std::shared_ptr<RoomClient> held = client->shared_from_this();
   Membership& member = MembershipOf(*client, room);
   ++client->unanswered;
+  if (member.requests.empty()) member.requested = ++client->requests_seen;
   member.requests.push_back({start, std::move(done)});
   Advance(member);
   Pump(*client);
@@ -83,6 +116,7 @@ void RoomLayer::Leave(SocketWire& socket, const RoomKey& room, JoinDone done) {
     }
     return;
   }
+  const std::shared_ptr<RoomClient> held = client->shared_from_this();
   ++client->unanswered;
   member->requests.push_back({std::nullopt, std::move(done)});
   Advance(*member);
@@ -94,7 +128,8 @@ std::vector<std::string> RoomLayer::RoomsOf(const SocketWire& socket) const {
   const RoomClient* const client = FindClient(socket);
   if (client == nullptr) return rooms;
   for (const auto& [room, member] : client->memberships) {
-    if (!room->key.room().empty() && client->WantsIn(room)) {
+    if (!room->key.room().empty() && !IsReservedRoom(room->key.room()) &&
+        client->WantsIn(room)) {
       rooms.emplace_back(room->key.room());
     }
   }
@@ -166,16 +201,13 @@ void RoomLayer::Follow(Room& room) {
 }
 
 void RoomLayer::Remove(Membership& member) {
-  RoomClient& client = member.client;
+  const std::shared_ptr<Membership> held = member.shared_from_this();
   Room& room = member.room;
   member.removed = true;
+  member.is_in = false;
+  member.Recount();
   room.Remove(member);
-  if (member.waiting) {
-    client.waiting.erase(std::find_if(
-        client.waiting.begin(), client.waiting.end(),
-        [&](const RoomClient::Work& work) { return work.member == &member; }));
-  }
-  client.memberships.erase(&room);  // Deletes `member`.
+  member.client.memberships.erase(&room);
   EraseIfUnused(room);
 }
 
@@ -188,210 +220,168 @@ void RoomLayer::EraseIfUnused(Room& room) {
   rooms_.erase(RoomKey(room.key));
 }
 
-void RoomLayer::Advance(Membership& member) {
-  if (member.answering) return;  // Whoever answers goes on with the rest.
-  while (!member.requests.empty()) {
-    if (member.state == Membership::State::kJoining) return;
-    if (!member.requests.front().join.has_value()) {
-      member.is_member = false;
-      member.DropReplay();
-      member.Become(Membership::State::kOut);
-      member.Answer(Joined());
-      continue;
-    }
-    // A member that is behind gets what it already should have first.
-    if (!member.room.position.has_value() || !member.room.handle.has_value() ||
-        member.state == Membership::State::kBehind) {
-      return;
-    }
-    BeginJoin(member, std::nullopt);
-  }
-  if (member.state == Membership::State::kOut) Remove(member);
+bool RoomLayer::IsFollowed(const Room& room) const {
+  return room.is_followed && room.position.has_value() &&
+         room.position->epoch == stream_position_.epoch;
 }
 
-void RoomLayer::BeginJoin(Membership& member,
-                          const std::optional<Position>& lost_from) {
-  const Position through = *member.room.position;
-  member.Become(Membership::State::kJoining);
-  member.replay =
-      Replay::ForJoin(member.room.key, *member.requests.front().join, through);
-  if (lost_from.has_value()) member.replay->NoteLostEpoch(*lost_from);
-  if (log_head_.epoch == through.epoch) {
+// ---- Joins and leaves ----
+
+void RoomLayer::Advance(Membership& member) {
+  const std::shared_ptr<Membership> held = member.shared_from_this();
+  const std::shared_ptr<RoomClient> client = member.client.shared_from_this();
+  while (!member.removed && !member.requests.empty()) {
+    // Whoever answers goes on with the rest.
+    if (member.answering || member.step != Membership::Step::kWaiting) return;
+    if (!member.requests.front().join.has_value()) {
+      BeginLeave(member);
+    } else if (CanJoin(member)) {
+      BeginJoin(member);
+    } else {
+      return;
+    }
+  }
+  if (!member.removed && !member.is_in && !member.answering) Remove(member);
+}
+
+bool RoomLayer::CanJoin(const Membership& member) const {
+  const RoomClient& client = member.client;
+  if (!IsFollowed(member.room)) return false;
+  // A member that is behind gets what it already should have first. And what a
+  // session says of a join is true of the client's place if that is where the
+  // room is: so nothing is owed between the two.
+  if (!member.is_in && client.changes == nullptr) return true;
+  return client.flows ||
+         (client.holds > 0 && client.cursor >= stream_position_.offset);
+}
+
+void RoomLayer::BeginJoin(Membership& member) {
+  RoomClient& client = member.client;
+  const ReplayStart& start = *member.requests.front().join;
+  // A client that came from another loop may be ahead of what this one has
+  // heard of the room; the log is not behind.
+  Position through = *member.room.position;
+  const Offset place = client.flows ? PlaceOf(client) : client.cursor;
+  if (place > stream_position_.offset) {
+    through.offset = std::max(through.offset, place);
+  }
+  member.replay = Replay::ForJoin(member.room.key, start, through,
+                                  member.room.position->offset);
+  if (log_head_.epoch == member.room.position->epoch) {
     member.replay->NoteLogHead(log_head_.offset);
+  }
+  const bool has_history = !std::holds_alternative<FromNow>(start);
+  member.join = 0;
+  if (has_history && client.with_offsets) member.join = ++client.last_join;
+  member.step = Membership::Step::kReplaying;
+  if (client.changes != nullptr || !member.replay->done()) Hold(member);
+  member.Recount();
+  if (client.changes != nullptr) {
+    member.step = Membership::Step::kChanging;
+    member.join_from = std::max({client.cursor, member.room.position->offset,
+                                 member.replay->position().offset});
+    AskChange(member);
+  } else {
+    StartHistory(member);
+  }
+}
+
+void RoomLayer::BeginLeave(Membership& member) {
+  RoomClient& client = member.client;
+  member.is_in = false;
+  if (client.changes != nullptr) {
+    member.step = Membership::Step::kChanging;
+    member.Recount();
+    AskChange(member);
+  } else {
+    member.Recount();
+    member.Answer(Joined());
+  }
+  GoOn(client);  // It may have waited for this room.
+}
+
+void RoomLayer::StartHistory(Membership& member) {
+  RoomClient& client = member.client;
+  member.step = Membership::Step::kReplaying;
+  if (member.join != 0 && member.holds_client) {
+    // An offset names one join, so those before it must be through.
+    if (member.history_suffix.empty())
+      client.histories.push_back(member.shared_from_this());
+    member.history_suffix = FormatHistorySuffix(
+        {{stream_position_.epoch, client.cursor}, member.join});
+    if (client.histories.front().get() != &member) return;
   }
   if (member.replay->done()) {
     FinishJoin(member);
   } else {
-    Enqueue(member);
+    EnqueueReplay(member);
   }
 }
 
 void RoomLayer::FinishJoin(Membership& member) {
+  const std::shared_ptr<RoomClient> client = member.client.shared_from_this();
   const Replay& replay = *member.replay;
+  const Position end = replay.position();
   const bool from_now =
       std::holds_alternative<FromNow>(*member.requests.front().join);
-  if (!(member.is_member && from_now)) {
-    member.cursor = replay.position().offset;
-  }  // Else it may be ahead of the room, and stays there.
-  Joined joined{
-      {replay.position().epoch, member.cursor}, replay.sent(), replay.gap()};
-  member.is_member = true;
-  member.DropReplay();
+  Joined joined{end, replay.sent(), replay.gap()};
+  if (member.is_in && from_now) {
+    // It may be ahead of the room, and stays there.
+    joined.position.offset = std::max(end.offset, member.from);
+  } else {
+    member.from = end.offset;
+  }
+  member.is_in = true;
+  const bool was_held = EndJoin(member);
   member.Answer(std::move(joined));
-  GoOn(member);
+  if (was_held) Unhold(*client);
 }
 
 void RoomLayer::RefuseJoin(Membership& member, const absl::Status& why) {
-  member.DropReplay();
+  const std::shared_ptr<RoomClient> client = member.client.shared_from_this();
+  const bool is_in_session =
+      member.step == Membership::Step::kReplaying && client->changes != nullptr;
+  const bool was_held = EndJoin(member);
   member.Answer(why);
-  if (member.is_member) {
-    GoOn(member);
-  } else {
-    member.Become(Membership::State::kOut);
+  if (is_in_session && !member.is_in && !client->is_removed) {
+    // So that a recovery does not bring it into this room.
+    ++client->unanswered;
+    member.requests.push_front({std::nullopt, nullptr});
   }
+  if (was_held) Unhold(*client);
 }
 
-// ---- What the backplane says ----
-
-void RoomLayer::OnTick() {
-  for (const RoomKey& key : std::exchange(rooms_to_follow_again_, {})) {
-    const auto room = rooms_.find(key);
-    if (room != rooms_.end() && !room->second->handle.has_value()) {
-      Follow(*room->second);
-    } else if (raw_rooms_.contains(key)) {
-      raw_followed_[backplane_.Follow(key)] = key;
+bool RoomLayer::EndJoin(Membership& member) {
+  RoomClient& client = member.client;
+  member.DropReplay();
+  member.step = Membership::Step::kWaiting;
+  member.history_suffix.clear();
+  const auto queued =
+      std::find(client.histories.begin(), client.histories.end(),
+                member.shared_from_this());
+  const bool was_first = queued == client.histories.begin();
+  if (queued != client.histories.end()) {
+    client.histories.erase(queued);
+    // Its turn comes with the loop's next word: the reads go on from Pump().
+    if (was_first && !client.histories.empty()) {
+      client.waiting.push_back([this, next = client.histories.front()] {
+        if (next->removed || !next->replay.has_value()) return;
+        StartHistory(*next);
+        Advance(*next);
+      });
     }
   }
-  for (const std::weak_ptr<Membership>& stalled : std::exchange(stalled_, {})) {
-    const std::shared_ptr<Membership> member = stalled.lock();
-    if (member == nullptr) continue;
-    if (member->state == Membership::State::kJoining ||
-        member->state == Membership::State::kBehind) {
-      Enqueue(*member);
-      Pump(member->client);
-    }
-  }
-}
-
-void RoomLayer::OnFollowing(RoomHandle handle, Position head) {
-  const auto found = followed_.find(handle);
-  if (found == followed_.end()) return;
-  Room& room = *found->second;
-  FollowLogHead(head);
-  if (room.position.has_value() && room.position->epoch != head.epoch) {
-    BeginNewEpoch(room, head);
-    return;
-  }
-  // If the room was followed before, its members read what came in between.
-  if (!room.position.has_value() || room.position->offset < head.offset) {
-    room.MoveTo(head);
-    for (Membership* member : room.members) {
-      if (member->state == Membership::State::kLive) GoOn(*member);
-    }
-  }
-  AdvanceAll(room);
-}
-
-void RoomLayer::OnFollowFailed(RoomHandle handle, const absl::Status& status) {
-  if (const auto raw = raw_followed_.find(handle); raw != raw_followed_.end()) {
-    rooms_to_follow_again_.push_back(raw->second);
-    raw_followed_.erase(raw);
-    return;
-  }
-  const auto found = followed_.find(handle);
-  if (found == followed_.end()) return;
-  Room& room = *found->second;
-  followed_.erase(found);
-  room.handle.reset();
-  // Those who are in already stay: they are late, but miss nothing.
-  rooms_to_follow_again_.push_back(room.key);
-  room.ForEachMember([&](Membership& member) {
-    // What they ask for when told so waits for the next try.
-    for (size_t asked = member.requests.size();
-         asked > 0 && member.state == Membership::State::kOut &&
-         member.requests.front().join.has_value();
-         --asked) {
-      RefuseJoin(member, status);
-    }
-    Advance(member);
-  });
-}
-
-void RoomLayer::OnGap(RoomHandle handle, Position /*from*/, Position to,
-                      GapReason reason) {
-  const auto found = followed_.find(handle);
-  if (found == followed_.end()) return;
-  Room& room = *found->second;
-  FollowLogHead(to);
-  if (!room.position.has_value()) return;
-  if (room.position->epoch != to.epoch) {
-    BeginNewEpoch(room, to);
-    return;
-  }
-  if (to.offset <= room.position->offset) return;
-  room.MoveTo(to);
-  for (Membership* member : room.members) {
-    // Those who are being sent the past will find the gap in the log.
-    if (member->state != Membership::State::kLive ||
-        member->cursor >= to.offset) {
-      continue;
-    }
-    // The cursor says from where on this member misses something.
-    SendGap(*member, {reason, {to.epoch, member->cursor}, to});
-    member->cursor = to.offset;
-  }
-}
-
-void RoomLayer::BeginNewEpoch(Room& room, Position to) {
-  const std::shared_ptr<Room> held = room.shared_from_this();
-  const Epoch old_epoch = room.position->epoch;
-  room.MoveTo(to);
-  // A join that begins anew may be answered at once.
-  room.ForEachMember([&](Membership& member) {
-    const Gap gap{GapReason::kEpoch, {old_epoch, member.cursor}, to};
-    switch (member.state) {
-      case Membership::State::kOut:
-        break;
-      case Membership::State::kBehind:
-      case Membership::State::kLive:
-        SendGap(member, gap);
-        member.DropReplay();
-        member.cursor = to.offset;
-        member.Become(Membership::State::kLive);
-        break;
-      case Membership::State::kJoining: {
-        // It begins anew. What was sent so far belongs to the old life, and so
-        // does what a member who joins anew had before.
-        if (member.is_member) SendGap(member, gap);
-        std::optional<Position> lost_from;
-        if (member.replay->sent() > 0) lost_from = member.replay->position();
-        member.DropReplay();
-        member.cursor = to.offset;
-        BeginJoin(member, lost_from);
-        break;
-      }
-    }
-  });
-  AdvanceAll(room);
+  member.Recount();
+  return std::exchange(member.holds_client, false);
 }
 
 void RoomLayer::AdvanceAll(Room& room) {
   room.ForEachMember([this](Membership& member) {
     const std::shared_ptr<RoomClient> client = member.client.shared_from_this();
     Advance(member);
+    GoOn(*client);
     Pump(*client);
   });
-}
-
-void RoomLayer::NoteLogHead(Position head) {
-  if (head.epoch == log_head_.epoch) {
-    log_head_.offset = std::max(log_head_.offset, head.offset);
-  }
-}
-
-void RoomLayer::FollowLogHead(Position head) {
-  if (head.epoch != log_head_.epoch) log_head_ = head;
-  NoteLogHead(head);
 }
 
 }  // namespace roomlog

@@ -24,30 +24,36 @@ void RoomLayer::OnEvents(absl::Span<const RoomEvent> events) {
       if (event.offset <= room.position->offset) continue;
       FollowLogHead({room.position->epoch, event.offset});
     }
-    Deliver(room, event, room.packets.Render(event, room.position->epoch));
+    Deliver(room, event);
   }
 }
 
-void RoomLayer::Deliver(Room& room, const EventView& event,
-                        RoomPackets::Rendered rendered) {
+void RoomLayer::Deliver(Room& room, const EventView& event) {
+  RoomPackets::Rendered rendered =
+      room.packets.Render(event, room.position->epoch);
   const bool is_logged = (event.flags & proto::EVENT_FLAG_EPHEMERAL) == 0;
   const bool is_for_nodes =
       rendered.envelope != nullptr && IsForNodes(*rendered.envelope);
-  if (rendered.frames.empty() && !is_for_nodes) ++unsendable_events_;
-  {
+  if (!rendered.frames.empty()) {
     const Audience audience(rendered.envelope.get(), room.key, rooms_);
     ForEachCandidate(room, audience, rendered.envelope.get(),
                      [&](Membership& member) {
                        DeliverTo(member, event, rendered, audience);
                      });
+  } else if (!is_for_nodes) {
+    ++unsendable_events_;
   }
+  // All who flow have it now.
+  stream_position_.offset = std::max(stream_position_.offset, event.offset);
   if (is_logged) {
     room.position->offset = event.offset;
     if (room.catching_up == 0) {
       room.recent.Reset(event.offset);
     } else if (!rendered.frames.empty()) {
-      room.recent.Add(
-          {event.offset, rendered.frames, rendered.envelope, rendered.bytes});
+      rendered.frames.Keep();
+      room.recent.Add({.offset = event.offset,
+                       .frames = std::move(rendered.frames),
+                       .envelope = rendered.envelope});
     }
   }
   if (!is_for_nodes || node_events_ == nullptr) return;
@@ -63,27 +69,26 @@ void RoomLayer::Deliver(Room& room, const EventView& event,
 }
 
 void RoomLayer::DeliverTo(Membership& member, const EventView& event,
-                          const RoomPackets::Rendered& rendered,
+                          RoomPackets::Rendered& rendered,
                           const Audience& audience) {
-  if (member.state != Membership::State::kLive) return;
   RoomClient& client = member.client;
-  const bool is_wanted = !rendered.frames.empty() && audience.Includes(client);
+  // A client that came from another loop may be ahead of this one.
+  if (!client.flows || !member.is_in || event.offset <= member.from ||
+      event.offset <= client.floor || !audience.Includes(client)) {
+    return;
+  }
   if ((event.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) {
-    if (is_wanted && client.socket.queued_bytes() <= kVolatileQueueBytesMax) {
-      client.Send(rendered.frames);
+    if (client.socket.queued_bytes() <= kVolatileQueueBytesMax) {
+      client.Send(rendered.frames.For(client.with_offsets));
     }
     return;
   }
-  if (event.offset <= member.cursor) return;
-  if (client.full() && (is_wanted || rendered.envelope == nullptr)) {
+  if (client.full()) {
     // Its queue is long enough; it reads on from here as that drains.
-    member.MoveCursorToRoom();
-    member.Become(Membership::State::kBehind);
-    Enqueue(member);
+    StopFlowing(client, Offset(event.offset.value() - 1));
     return;
   }
-  if (is_wanted) client.Send(rendered.frames);
-  member.cursor = event.offset;
+  client.Send(rendered.frames.For(client.with_offsets));
 }
 
 void RoomLayer::ForEachCandidate(Room& room, const Audience& audience,
@@ -93,7 +98,7 @@ void RoomLayer::ForEachCandidate(Room& room, const Audience& audience,
     for (Membership* const member : room.members) visit(*member);
     return;
   }
-  // The event lies in the namespace's room, whose members may be very many.
+  // The event lies in a room whose members may be very many.
   const std::string& name =
       envelope->rooms(static_cast<int>(envelope->through()));
   const auto visit_client = [&](RoomClient& client) {
@@ -104,13 +109,18 @@ void RoomLayer::ForEachCandidate(Room& room, const Audience& audience,
       clients_by_id_.find(std::string(room.key.name_space()));
   if (in_namespace == clients_by_id_.end()) return;
   const auto client = in_namespace->second.find(name);
-  if (client != in_namespace->second.end()) visit_client(*client->second);
+  const RoomClient* visited = nullptr;
+  if (client != in_namespace->second.end()) {
+    visited = client->second;
+    visit_client(*client->second);
+  }
+  if (IsDirectRoom(room.key.room()) || IsReservedRoom(name)) return;
   const absl::StatusOr<RoomKey> key =
       RoomKey::Make(room.key.name_space(), name);
   if (!key.ok() || name.empty()) return;
   if (Room* const named = FindRoom(*key)) {
     for (Membership* const member : named->members) {
-      visit_client(member->client);
+      if (&member->client != visited) visit_client(member->client);
     }
   }
 }
@@ -140,7 +150,7 @@ std::vector<SocketWire*> RoomLayer::Recipients(
   if (room == nullptr) return recipients;
   const Audience audience(&envelope, key, rooms_);
   ForEachCandidate(*room, audience, &envelope, [&](Membership& member) {
-    if (member.state == Membership::State::kLive && !member.client.full() &&
+    if (member.is_in && member.client.flows && !member.client.full() &&
         audience.Includes(member.client)) {
       recipients.push_back(&member.client.socket);
     }

@@ -28,8 +28,9 @@ RoomPackets::RoomPackets(const RoomKey& room)
 
 std::optional<std::string> RoomPackets::ForClient(const EventView& event,
                                                   Epoch epoch) const {
-  if ((event.flags & (proto::EVENT_FLAG_HAS_ATTACHMENTS |
-                      proto::EVENT_FLAG_ADDRESSED)) != 0 ||
+  if ((event.flags &
+       (proto::EVENT_FLAG_HAS_ATTACHMENTS | proto::EVENT_FLAG_ADDRESSED |
+        proto::EVENT_FLAG_EPHEMERAL)) != 0 ||
       ArrayOf(event.packet, 0).empty() || !IsUtf8(event.id)) {
     return std::nullopt;
   }
@@ -47,30 +48,27 @@ RoomPackets::Rendered RoomPackets::Render(const EventView& event,
     rendered.packet = addressed->packet;
     if (IsForNodes(*rendered.envelope)) return rendered;
   }
-  const absl::StatusOr<StoredPacket> stored = LoadPacket(
+  absl::StatusOr<StoredPacket> stored = LoadPacket(
       rendered.packet, (event.flags & proto::EVENT_FLAG_HAS_ATTACHMENTS) != 0);
   if (!stored.ok() ||
       ArrayOf(stored->text, stored->attachments.size()).empty() ||
       !IsUtf8(event.id)) {
     return rendered;
   }
-  const std::string text = Complete(stored->text, event, epoch);
-  rendered.frames.push_back(MakeFrame(text));
-  rendered.bytes = text.size();
-  for (absl::string_view attachment : stored->attachments) {
-    rendered.frames.push_back(MakeBinaryFrame(attachment));
-    rendered.bytes += attachment.size();
-  }
+  const Position position{epoch, event.offset};
+  // Socket.IO's own emits reach the client as they were said.
+  const bool is_as_said = (event.flags & (proto::EVENT_FLAG_ADDRESSED |
+                                          proto::EVENT_FLAG_EPHEMERAL)) != 0;
+  rendered.frames =
+      is_as_said
+          ? EventFrames(stored->text, std::move(stored->attachments), position)
+          : EventFrames(Complete(stored->text, event, epoch),
+                        std::move(stored->attachments), position);
   return rendered;
 }
 
 std::string RoomPackets::Complete(absl::string_view text,
                                   const EventView& event, Epoch epoch) const {
-  // Socket.IO's own emits reach the client as they were said.
-  if ((event.flags &
-       (proto::EVENT_FLAG_ADDRESSED | proto::EVENT_FLAG_EPHEMERAL)) != 0) {
-    return std::string(text);
-  }
   std::string packet;
   packet.reserve(text.size() + meta_prefix_.size() + event.id.size() +
                  80);  // The time, the offset and what is around them.

@@ -10,7 +10,7 @@
 #include "base/ids.h"
 #include "base/room_key.h"
 #include "node/rooms/envelope.h"
-#include "node/socketio/encoded_packet.h"
+#include "node/rooms/event_frames.h"
 #include "proto/event_columns.h"
 
 namespace roomlog {
@@ -35,15 +35,14 @@ class RoomPackets {
   std::optional<std::string> ForClient(const EventView& event,
                                        Epoch epoch) const;
 
-  // A stored event as it goes to clients, made once for all of them.
   struct Rendered {
-    FrameList frames;
+    // Empty where nothing can be sent: it is for the nodes (IsForNodes()), or
+    // no event's packet of this namespace.
+    EventFrames frames;
     EnvelopePtr envelope;      // Of an addressed event.
     absl::string_view packet;  // What stands behind the envelope, as stored.
-    size_t bytes = 0;          // About what the frames take.
   };
-  // No frames where nothing can be sent: it is for the nodes (IsForNodes()), or
-  // no event's packet of this namespace.
+  // Borrows from the event.
   Rendered Render(const EventView& event, Epoch epoch) const;
 
   // Appends {"event":..,"data":..,"meta":..,"offset":..}. Returns false, and

@@ -30,11 +30,10 @@ struct EmitArguments {
   template <typename Argument>
   void Take(Argument&& argument) {
     using Plain = std::decay_t<Argument>;
-    if constexpr (std::is_same_v<Plain, Done>) {
-      done = std::forward<Argument>(argument);
-    } else if constexpr (!std::is_same_v<Plain, std::nullptr_t> &&
-                         !std::is_constructible_v<Value, Argument&&> &&
-                         std::is_constructible_v<Done, Argument&&>) {
+    constexpr bool is_function = !std::is_same_v<Plain, std::nullptr_t> &&
+                                 !std::is_constructible_v<Value, Argument&&> &&
+                                 std::is_constructible_v<Done, Argument&&>;
+    if constexpr (std::is_same_v<Plain, Done> || is_function) {
       done = std::forward<Argument>(argument);
     } else {
       values.push_back(Value(std::forward<Argument>(argument)));

@@ -16,11 +16,14 @@
 namespace roomlog {
 
 class Socket;
+struct ExpiredSession;
 
 using EventHandler = std::function<void(const Args& args, const Ack& ack)>;
 using AnyHandler = std::function<void(absl::string_view event, const Args& args,
                                       const Ack& ack)>;
 using ConnectionHandler = std::function<void(Socket& socket)>;
+using SessionExpiredHandler =
+    std::function<void(const ExpiredSession& session)>;
 using DisconnectHandler = std::function<void(absl::string_view reason)>;
 
 // Takes handlers of (args, ack), of (args), and of nothing.

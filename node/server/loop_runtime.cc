@@ -36,12 +36,17 @@ void LoopRuntime::Begin() {
 
 void LoopRuntime::End(std::function<void()> done) {
   asio::post(io_, [this, done = std::move(done)] {
-    loop_->timers().set_on_earlier(nullptr);
-    wake_->release();  // The backplane closes it.
-    wake_.reset();
-    tick_.reset();
-    deadline_.reset();
-    done();
+    loop_->WhenLossesAreKnown([this, done] {
+      // Not from within what is let go.
+      asio::post(io_, [this, done] {
+        loop_->timers().set_on_earlier(nullptr);
+        wake_->release();  // The backplane closes it.
+        wake_.reset();
+        tick_.reset();
+        deadline_.reset();
+        done();
+      });
+    });
   });
 }
 

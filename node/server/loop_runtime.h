@@ -27,7 +27,8 @@ class LoopRuntime {
               boost::asio::io_context& io);
 
   void Begin();
-  // Lets go of `io`, and then calls `done` on its thread.
+  // Lets the broker hear of the clients that were lost, lets go of `io`, and
+  // then calls `done` on its thread.
   void End(std::function<void()> done);
 
   ServerLoop& loop() { return *loop_; }

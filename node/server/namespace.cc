@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
 #include "node/socketio/encoded_packet.h"
 #include "proto/event_columns.h"
@@ -27,6 +28,11 @@ Namespace& Namespace::OnConnection(ConnectionHandler handler) {
   return *this;
 }
 
+Namespace& Namespace::OnSessionExpired(SessionExpiredHandler handler) {
+  if (MayDeclare()) rules_->on_session_expired.push_back(std::move(handler));
+  return *this;
+}
+
 void Namespace::AddServerHandler(absl::string_view event,
                                  EventHandler handler) {
   if (!MayDeclare()) return;
@@ -48,6 +54,9 @@ void Namespace::Publish(absl::string_view room, absl::string_view event,
   absl::StatusOr<RoomKey> key = RoomKey::Make(name_, room);
   absl::StatusOr<EncodedPacket> packet = EncodeEvent(name_, event, {data});
   absl::Status status = key.ok() ? packet.status() : key.status();
+  if (status.ok() && IsReservedRoom(room)) {
+    status = absl::InvalidArgumentError("the room is reserved");
+  }
   if (status.ok() && packet->size_bytes() > kPacketBytesMax) {
     status = absl::InvalidArgumentError(
         absl::StrCat("an event of ", packet->size_bytes(),

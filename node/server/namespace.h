@@ -58,6 +58,11 @@ class Namespace {
   // Called for each client that has joined, on the thread of its loop. With
   // several loops, so from several threads at once.
   Namespace& OnConnection(ConnectionHandler handler);
+  // Called when a client of this server, that was lost and could have come
+  // back, no longer can: on one loop of the server that had it last; at most
+  // once; not if that server is gone by then. Only with
+  // ServerOptions::recovery.
+  Namespace& OnSessionExpired(SessionExpiredHandler handler);
   // What other servers say by ServerSideEmit(): handlers of (args, ack), (args)
   // or nothing, called on the thread of the first loop. One server of the
   // cluster says it, each other one hears it once.

@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "node/engineio/engine_limits.h"
 #include "node/engineio/engine_server.h"
 #include "node/engineio/id_generator.h"
@@ -57,6 +58,13 @@ class Server::Runtime {
       return absl::InvalidArgumentError(
           absl::StrCat("the time to drain must be from 0 to ",
                        absl::FormatDuration(kDrainTimeMax)));
+    }
+    if (options_.recovery.has_value() &&
+        (options_.recovery->window < absl::Seconds(1) ||
+         options_.recovery->window > kRecoveryWindowMax)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the window of recovery must be from 1s to ",
+                       absl::FormatDuration(kRecoveryWindowMax)));
     }
     EngineOptions engine = options_.engine;
     if (!engine.health) engine.health = [this] { return BrokerHealth(); };
@@ -228,6 +236,7 @@ Server::Server(ServerOptions options, std::shared_ptr<ServerCore> core)
       options_(std::move(options)),
       core_(std::move(core)) {
   core_->follow_namespaces = options_.follow_namespaces;
+  core_->recovery = options_.recovery;
   core_->slow_handler_time = options_.slow_handler_time;
   core_->log = options_.log ? options_.log : [](absl::string_view line) {
     std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());

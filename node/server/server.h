@@ -16,6 +16,7 @@
 #include "node/link/link_keys.h"
 #include "node/link/loop_backplane.h"
 #include "node/server/namespace.h"
+#include "node/server/recovery_options.h"
 #include "node/server/server_core.h"
 #include "node/server/socket.h"
 #include "node/socketio/socketio_limits.h"
@@ -46,6 +47,9 @@ struct ServerOptions {
   // costs a little less; rooms, and all that a socket is told directly, work
   // without.
   bool follow_namespaces = true;
+  // Whether clients that were cut off may come back, on any node, to what they
+  // missed. Needs a broker, or this server alone.
+  std::optional<RecoveryOptions> recovery;
   // A handler that runs longer is logged.
   absl::Duration slow_handler_time = kSlowHandlerTime;
   // Called on SIGHUP while Run() serves. Empty: SIGHUP ends the process, unless

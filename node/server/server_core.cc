@@ -27,11 +27,10 @@ bool ServerCore::OnSomeLoop(
     return true;
   }
   const bool is_taken =
-      !loops.empty() &&
-      loops[0].port->Post(
-          [loop = loops[0].loop, task = std::move(task)]() mutable {
-            std::move(task)(*loop);
-          });
+      !loops.empty() && loops[0].port->Post([loop = loops[0].loop,
+                                             task = std::move(task)]() mutable {
+        std::move(task)(*loop);
+      });
   if (!is_taken && log) {
     log("a call was dropped: the server does not run, or does not keep up");
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "node/server/handlers.h"
 #include "node/server/loop_port.h"
+#include "node/server/recovery_options.h"
 #include "node/socketio/socketio_limits.h"
 
 namespace roomlog {
@@ -32,6 +34,7 @@ inline constexpr absl::string_view kNodeNamespace = "/$node";
 struct NamespaceRules {
   std::vector<Middleware> middlewares;
   std::vector<ConnectionHandler> on_connection;
+  std::vector<SessionExpiredHandler> on_session_expired;
   // Of serverSideEmit.
   absl::flat_hash_map<std::string, std::vector<EventHandler>> on_server_event;
 };
@@ -67,6 +70,8 @@ struct ServerCore {
   uint64_t server_id = 0;  // Drawn at random.
   // Whether events to whole namespaces, and to sockets by their id, are heard.
   bool follow_namespaces = true;
+  // Unset: no client may come back to what it missed.
+  std::optional<RecoveryOptions> recovery;
   absl::Duration slow_handler_time = kSlowHandlerTime;
   Log log;  // Any thread.
 };

@@ -21,6 +21,7 @@ ServerLoop::ServerLoop(std::shared_ptr<const ServerCore> core, size_t index,
       port_(std::move(port)),
       requests_(timers_, clock_),
       rooms_(backplane, this) {
+  if (core_->recovery.has_value()) MakeSessionKeeper();
   if (!core_->follow_namespaces) return;
   rooms_.FollowRaw(
       *RoomKey::Make(kNodeNamespace, id_), [this](const EventView& event) {
@@ -40,7 +41,8 @@ ServerLoop::~ServerLoop() { port_->Close(); }
 
 void ServerLoop::OnTick() {
   rooms_.OnTick();
-  refused_.clear();
+  if (sessions_ != nullptr) sessions_->OnTick();
+  buried_.clear();
   if (failed_emits_ == 0) return;
   Log(absl::StrCat(failed_emits_,
                    " emits failed, the last with: ", last_failure_.message()));
@@ -55,25 +57,38 @@ void ServerLoop::Log(absl::string_view line) const {
 
 void ServerLoop::OnConnect(SocketWire& wire) {
   const LoopPort::Scope scope(port_.get());
-  refused_.clear();
+  buried_.clear();
   const std::shared_ptr<const NamespaceRules> rules =
       core_->Find(wire.name_space());
   if (rules == nullptr) {
     wire.Refuse("Invalid namespace", "");
     return;
   }
+  if (sessions_ != nullptr && RestoreIfAsked(wire, rules)) return;
+  Begin(wire, rules, std::nullopt);
+}
+
+void ServerLoop::Begin(SocketWire& wire,
+                       const std::shared_ptr<const NamespaceRules>& rules,
+                       std::optional<SessionGap> gap) {
+  Socket& socket = MakeSocket(wire);
+  socket.recovery_gap_ = std::move(gap);
+  RunMiddleware(socket, rules, 0);
+}
+
+Socket& ServerLoop::MakeSocket(SocketWire& wire) {
   auto socket = std::make_unique<Socket>(
       *this, wire, Namespace(core_, nullptr, wire.name_space()));
-  Socket& joining = *socket;
+  Socket& made = *socket;
   sockets_.emplace(&wire, std::move(socket));
-  RunMiddleware(joining, rules, 0);
+  return made;
 }
 
 void ServerLoop::RunMiddleware(
     Socket& socket, const std::shared_ptr<const NamespaceRules>& rules,
     size_t index) {
   if (index == rules->middlewares.size()) {
-    Accept(socket, *rules);
+    LetIn(socket, rules);
     return;
   }
   const Next next([this, port = port_, rules, index,
@@ -97,17 +112,34 @@ void ServerLoop::RunMiddleware(
   }
 }
 
+void ServerLoop::LetIn(Socket& socket,
+                       const std::shared_ptr<const NamespaceRules>& rules) {
+  if (sessions_ == nullptr) {
+    Accept(socket, *rules);
+  } else if (socket.recovered_) {
+    Recover(socket, rules);
+  } else {
+    OpenSession(socket, rules);
+  }
+}
+
 void ServerLoop::Accept(Socket& socket, const NamespaceRules& rules) {
   SocketWire& wire = socket.wire_;
   wire.Accept();
+  socket.is_accepted_ = true;
   socket.is_connected_ = true;
   rooms_.AddClient(wire);
   if (core_->follow_namespaces) {
     const absl::StatusOr<RoomKey> room = RoomKey::Make(wire.name_space(), "");
     if (room.ok()) rooms_.Join(wire, *room, FromNow{}, nullptr);
   }
+  CallConnectionHandlers(socket, rules);
+}
+
+void ServerLoop::CallConnectionHandlers(Socket& socket,
+                                        const NamespaceRules& rules) {
   for (const ConnectionHandler& handler : rules.on_connection) {
-    Guard("connection", wire.name_space(), [&] { handler(socket); });
+    Guard("connection", socket.name_space().name(), [&] { handler(socket); });
   }
 }
 
@@ -115,9 +147,14 @@ void ServerLoop::Refuse(Socket& socket, const Next::Refusal& refusal) {
   std::string data;
   if (refusal.data.has_value()) data = refusal.data->ToJson();
   socket.wire_.Refuse(refusal.message, data);
+  if (sessions_ != nullptr) EndSession(socket, "refused");
+  Bury(socket);
+}
+
+void ServerLoop::Bury(Socket& socket) {
   socket.self_.reset();
   auto gone = sockets_.extract(&socket.wire_);
-  refused_.push_back(std::move(gone.mapped()));
+  buried_.push_back(std::move(gone.mapped()));
 }
 
 void ServerLoop::OnEvent(SocketWire& wire, const IncomingEvent& event) {
@@ -136,16 +173,20 @@ void ServerLoop::OnAck(SocketWire& wire, const IncomingAck& ack) {
 
 void ServerLoop::OnDisconnect(SocketWire& wire, absl::string_view reason) {
   const LoopPort::Scope scope(port_.get());
+  restoring_.erase(&wire);
   const auto found = sockets_.find(&wire);
-  if (found == sockets_.end()) return;
-  Socket& socket = *found->second;
+  if (found != sockets_.end()) End(*found->second, reason);
+}
+
+void ServerLoop::End(Socket& socket, absl::string_view reason) {
   socket.is_connected_ = false;
   socket.CallDisconnect(socket.on_disconnecting_, "disconnecting", reason);
-  rooms_.RemoveClient(wire);
+  if (sessions_ != nullptr) EndSession(socket, reason);
+  rooms_.RemoveClient(socket.wire_);
   socket.self_.reset();
   socket.FailAcks(absl::UnavailableError("socket has been disconnected"));
   socket.CallDisconnect(socket.on_disconnect_, "disconnect", reason);
-  sockets_.erase(&wire);
+  Bury(socket);
 }
 
 void ServerLoop::OnDrained(SocketWire& wire) {

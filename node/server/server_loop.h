@@ -22,7 +22,10 @@
 #include "node/server/loop_port.h"
 #include "node/server/namespace.h"
 #include "node/server/server_core.h"
+#include "node/server/session_gap.h"
+#include "node/server/session_keeper.h"
 #include "node/server/socket.h"
+#include "node/server/socket_session.h"
 #include "node/server/timers.h"
 #include "node/socketio/encoded_packet.h"
 #include "node/socketio/socket_wire.h"
@@ -52,6 +55,12 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
 
   size_t socket_count() const { return sockets_.size(); }
 
+  // Whether clients may come back to what they missed.
+  bool recovers() const { return sessions_ != nullptr; }
+  // Calls `done`, now or later, once the broker knows of every client that was
+  // lost, or kSessionGoodbyeTime is over.
+  void WhenLossesAreKnown(std::function<void()> done);
+
   // SocketWireHandler:
   void OnConnect(SocketWire& wire) override;
   void OnEvent(SocketWire& wire, const IncomingEvent& event) override;
@@ -74,6 +83,11 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   void Publish(RoomKey room, uint32_t flags, std::string packet, std::string id,
                PublishedDone done);
   void ReadHistory(HistoryQuery query, HistoryDone done);
+
+  // What the program says to one socket that may come back.
+  void EmitByLog(Socket& socket, SocketSession::Emit emit);
+  // The program may be changing what it keeps with the socket.
+  void NoteDataTouched(Socket& socket);
 
   uint64_t NextAckId() { return ++last_ack_id_; }
   void Log(absl::string_view line) const;
@@ -99,11 +113,58 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   // NodeEventHandler:
   void OnNodeEvent(const NodeEvent& event) override;
 
+  void Begin(SocketWire& wire,
+             const std::shared_ptr<const NamespaceRules>& rules,
+             std::optional<SessionGap> gap);
+  Socket& MakeSocket(SocketWire& wire);
   void RunMiddleware(Socket& socket,
                      const std::shared_ptr<const NamespaceRules>& rules,
                      size_t index);
+  // The middlewares have let it in.
+  void LetIn(Socket& socket,
+             const std::shared_ptr<const NamespaceRules>& rules);
+  // Answers the client, which is then connected, and puts it into its rooms.
   void Accept(Socket& socket, const NamespaceRules& rules);
+  void CallConnectionHandlers(Socket& socket, const NamespaceRules& rules);
   void Refuse(Socket& socket, const Next::Refusal& refusal);
+  // It is gone, and the program is told.
+  void End(Socket& socket, absl::string_view reason);
+  // Nobody here is to find the socket any more.
+  void Bury(Socket& socket);
+
+  // ---- Sessions: server_loop_sessions.cc ----
+
+  void MakeSessionKeeper();
+  void OpenSession(Socket& socket,
+                   const std::shared_ptr<const NamespaceRules>& rules);
+  // True if the client asks for a session: it goes on from there.
+  bool RestoreIfAsked(SocketWire& wire,
+                      const std::shared_ptr<const NamespaceRules>& rules);
+  void OnRestored(SocketWire& wire,
+                  const std::shared_ptr<const NamespaceRules>& rules,
+                  const std::string& offset, SessionKeeper::Restored restored);
+  // Collects what a client that has come back missed.
+  void Recover(Socket& socket,
+               const std::shared_ptr<const NamespaceRules>& rules);
+  void OnRecovered(Socket& socket, const NamespaceRules& rules,
+                   const FrameList& missed);
+  void OnNotRecovered(Socket& socket,
+                      const std::shared_ptr<const NamespaceRules>& rules,
+                      std::vector<RecoveryGap> gaps);
+  // To be called before the layer of rooms forgets the socket.
+  void EndSession(Socket& socket, absl::string_view reason);
+  void OnFenced(SocketWire& wire);
+  void OnExpired(const proto::SessionNotice& notice);
+
+  void KeepTouchedData();
+  void KeepData(Socket& socket);
+
+  // Begins to carry by the log what the program has said meanwhile.
+  void JoinDirectRoom(Socket& socket);
+  void SayWaiting(Socket& socket);
+  void SayByLog(Socket& socket, const SocketSession::Emit& emit);
+  // An emit that asks for an acknowledgement has come back from the log.
+  void AskClient(const NodeEvent& event);
 
   // Publishes an event for each of the target's rooms, or one for the
   // namespace. Returns how many.
@@ -133,9 +194,15 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   Timers timers_;
   ClusterRequests requests_;
   RoomLayer rooms_;
+  std::unique_ptr<SessionKeeper> sessions_;  // Null without recovery.
+  // Clients whose sessions are being restored. Who finds it gone finds no wire.
+  absl::flat_hash_map<const SocketWire*, std::shared_ptr<SocketWire*>>
+      restoring_;
+  // Sockets whose data may have changed.
+  std::vector<std::weak_ptr<Socket*>> touched_;
   absl::flat_hash_map<const SocketWire*, std::unique_ptr<Socket>> sockets_;
-  // Refused, but perhaps still in the hands of the middleware that did it.
-  std::vector<std::unique_ptr<Socket>> refused_;
+  // Gone, but perhaps still in the hands of the handler that did it.
+  std::vector<std::unique_ptr<Socket>> buried_;
   uint64_t last_ack_id_ = 0;
   uint64_t failed_emits_ = 0;  // Since the last tick.
   absl::Status last_failure_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
 #include "node/socketio/socketio_limits.h"
 #include "proto/event_columns.h"
@@ -21,15 +22,6 @@ bool LooksLikeSocketId(absl::string_view name) {
          });
 }
 
-FrameList FramesOf(absl::string_view text, const StoredPacket& packet) {
-  FrameList frames;
-  frames.push_back(MakeFrame(text));
-  for (absl::string_view attachment : packet.attachments) {
-    frames.push_back(MakeBinaryFrame(attachment));
-  }
-  return frames;
-}
-
 }  // namespace
 
 // ---- What this loop says ----
@@ -44,7 +36,8 @@ size_t ServerLoop::PublishCopies(
   size_t copies = 0;
   const auto publish = [&](absl::string_view room_name) {
     absl::StatusOr<RoomKey> room = RoomKey::Make(target.name_space, room_name);
-    if (!room.ok()) return;  // Nobody can be in a room of that name.
+    // Nobody can be in a room of that name.
+    if (!room.ok() || IsReservedRoom(room_name)) return;
     ++copies;
     rooms_.Publish({.room = *std::move(room),
                     .flags = flags,
@@ -56,7 +49,10 @@ size_t ServerLoop::PublishCopies(
   for (size_t i = 0; i < target.rooms.size(); ++i) {
     envelope.set_through(static_cast<uint32_t>(i));
     const std::string& room = target.rooms[i];
-    if (!room.empty()) publish(LooksLikeSocketId(room) ? "" : room);
+    // A reserved name is nobody's.
+    if (!room.empty() && !IsReservedRoom(room)) {
+      publish(LooksLikeSocketId(room) ? "" : room);
+    }
   }
   return copies;
 }
@@ -65,7 +61,9 @@ void ServerLoop::Broadcast(const BroadcastTarget& target,
                            const EncodedPacket& packet) {
   if (target.is_local) {
     core_->OnEachLoop([target, packet](ServerLoop& loop) {
-      loop.DeliverLocally(target, MakeFrames(packet));
+      EncodedPacket local = packet;
+      if (loop.recovers()) EndInNoString(&local.text);
+      loop.DeliverLocally(target, MakeFrames(local));
     });
     return;
   }
@@ -232,7 +230,11 @@ void ServerLoop::OnNodeEvent(const NodeEvent& event) {
   const proto::Envelope& envelope = event.envelope;
   switch (envelope.operation_case()) {
     case proto::Envelope::OPERATION_NOT_SET:
-      AskClients(event);
+      if (IsDirectRoom(event.room.room())) {
+        AskClient(event);
+      } else {
+        AskClients(event);
+      }
       return;
     case proto::Envelope::kSocketsJoin:
     case proto::Envelope::kSocketsLeave:
@@ -265,8 +267,8 @@ void ServerLoop::ApplyControl(absl::string_view name_space,
   for (SocketWire* const wire : rooms_.Select(name_space, envelope)) {
     for (const std::string& name : envelope.sockets_join().rooms()) {
       const absl::StatusOr<RoomKey> room = RoomKey::Make(name_space, name);
-      if (!room.ok() || name.empty() || name == wire->id() ||
-          rooms_.WantsIn(*wire, *room)) {
+      if (!room.ok() || name.empty() || IsReservedRoom(name) ||
+          name == wire->id() || rooms_.WantsIn(*wire, *room)) {
         continue;
       }
       // What was said in the room since, though it was not followed here, is
@@ -277,7 +279,9 @@ void ServerLoop::ApplyControl(absl::string_view name_space,
     }
     for (const std::string& name : envelope.sockets_leave().rooms()) {
       const absl::StatusOr<RoomKey> room = RoomKey::Make(name_space, name);
-      if (room.ok() && !name.empty()) rooms_.Leave(*wire, *room, nullptr);
+      if (room.ok() && !name.empty() && !IsReservedRoom(name)) {
+        rooms_.Leave(*wire, *room, nullptr);
+      }
     }
     if (envelope.has_disconnect_sockets()) {
       const auto socket = sockets_.find(wire);
@@ -380,7 +384,7 @@ void ServerLoop::AnswerSockets(absl::string_view name_space,
     for (const std::string& room : socket->second->Rooms()) {
       one->add_rooms(room);
     }
-    one->set_data(StoreValues({socket->second->Data()}));
+    one->set_data(StoreValues({std::as_const(*socket->second).Data()}));
     const HandshakeInfo& handshake = wire->handshake();
     one->set_address(handshake.remote_address);
     one->set_url(handshake.url);

@@ -1,7 +1,10 @@
 #include "node/server/socket.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/limits.h"
+#include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
+#include "node/server/socket_session.h"
 #include "node/socketio/socketio_limits.h"
 
 namespace roomlog {
@@ -11,6 +14,13 @@ Socket::Socket(ServerLoop& loop, SocketWire& wire, Namespace name_space)
       wire_(wire),
       name_space_(std::move(name_space)),
       self_(std::make_shared<Socket*>(this)) {}
+
+Socket::~Socket() = default;
+
+Value& Socket::Data() {
+  if (session_ != nullptr) loop_.NoteDataTouched(*this);
+  return data_;
+}
 
 SocketHandshake Socket::Handshake() const {
   // Not kept: as values it takes many times the memory of its text.
@@ -83,8 +93,14 @@ void Socket::EmitValues(absl::string_view event, const Values& values,
   if (is_skipped && !done) return;
   std::optional<uint64_t> ack_id;
   if (done) ack_id = loop_.NextAckId();
-  const absl::StatusOr<EncodedPacket> packet =
+  absl::StatusOr<EncodedPacket> packet =
       EncodeEvent(name_space_.name(), event, values, ack_id);
+  if (packet.ok() && session_ != nullptr &&
+      packet->size_bytes() > kPacketBytesMax) {
+    packet = absl::InvalidArgumentError(
+        absl::StrCat("an event of ", packet->size_bytes(),
+                     " bytes is larger than ", kPacketBytesMax));
+  }
   if (!packet.ok()) {
     loop_.Log(absl::StrCat("\"", event, "\" cannot be emitted in ",
                            name_space_.name(), ": ",
@@ -94,7 +110,13 @@ void Socket::EmitValues(absl::string_view event, const Values& values,
   }
   if (done && !ExpectAck(*ack_id, options.timeout, std::move(done))) return;
   // Like a question that gets lost on its way: it times out.
-  if (!is_skipped) Send(MakeFrames(*packet));
+  if (is_skipped) return;
+  if (session_ != nullptr) {
+    loop_.EmitByLog(*this, {*std::move(packet), ack_id, options.is_volatile});
+    return;
+  }
+  if (loop_.recovers() && !ack_id.has_value()) EndInNoString(&packet->text);
+  Send(MakeFrames(*packet));
 }
 
 void Socket::Acknowledge(uint64_t ack_id,
@@ -183,10 +205,14 @@ void Socket::Join(absl::string_view room, const ReplayStart& start,
                   JoinDone done) {
   done = loop_.Guarded("join", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
-  if (!key.ok() || room.empty()) {
-    if (done == nullptr) return;
-    std::move(done)(key.ok() ? absl::InvalidArgumentError("a room needs a name")
-                             : key.status());
+  absl::Status status = key.status();
+  if (room.empty()) status = absl::InvalidArgumentError("a room needs a name");
+  if (IsReservedRoom(room)) {
+    status = absl::InvalidArgumentError(
+        absl::StrCat("\"", room, "\" is a reserved name"));
+  }
+  if (!status.ok()) {
+    if (done != nullptr) std::move(done)(status);
     return;
   }
   if (room == id()) {
@@ -199,7 +225,7 @@ void Socket::Join(absl::string_view room, const ReplayStart& start,
 void Socket::Leave(absl::string_view room, JoinDone done) {
   done = loop_.Guarded("leave", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
-  if (!key.ok() || room.empty()) {
+  if (!key.ok() || room.empty() || IsReservedRoom(room)) {
     if (done != nullptr) std::move(done)(Joined());
     return;
   }
@@ -215,6 +241,16 @@ std::vector<std::string> Socket::Rooms() const {
 void Socket::History(HistoryQuery query, HistoryDone done) {
   done = loop_.Guarded("history", name_space_.name(), std::move(done));
   loop_.rooms().ReadHistory(wire_, std::move(query), std::move(done));
+}
+
+std::vector<std::string> Socket::RestoredRooms() const {
+  std::vector<std::string> rooms;
+  if (session_ == nullptr || session_->restored == nullptr) return rooms;
+  for (const proto::SessionRoom& room : session_->restored->record.rooms()) {
+    if (room.name().empty() || IsReservedRoom(room.name())) continue;
+    rooms.push_back(room.name());
+  }
+  return rooms;
 }
 
 void Socket::After(absl::Duration delay, absl::AnyInvocable<void() &&> task) {

@@ -19,6 +19,8 @@
 #include "node/server/emit_arguments.h"
 #include "node/server/handlers.h"
 #include "node/server/namespace.h"
+#include "node/server/session_gap.h"
+#include "node/server/socket_session.h"
 #include "node/server/timers.h"
 #include "node/socketio/encoded_packet.h"
 #include "node/socketio/socket_wire.h"
@@ -49,6 +51,7 @@ class Socket {
   Socket(ServerLoop& loop, SocketWire& wire, Namespace name_space);
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
+  ~Socket();
 
   // 20 characters, unique in the cluster, known to others.
   const std::string& id() const { return wire_.id(); }
@@ -56,7 +59,23 @@ class Socket {
   // Reads `auth` anew each time.
   SocketHandshake Handshake() const;
   // Whatever the program keeps with it; FetchSockets() shows it to all nodes.
-  Value& Data() { return data_; }
+  // With recovery, what is changed before the handler returns is kept for when
+  // the client comes back; call this for each change. More than
+  // kSessionDataBytesMax cannot be kept: the client can then not recover.
+  Value& Data();
+  const Value& Data() const { return data_; }
+  // The client was cut off and is back: id, rooms and data are what they were,
+  // and it was sent all that it missed. For middlewares: it may still turn out
+  // that something is missing, and then they are run again for another socket.
+  bool recovered() const { return recovered_; }
+  // For middlewares, while it is recovered(): the rooms that it is to be in
+  // again. Empty once it is.
+  std::vector<std::string> RestoredRooms() const;
+  // Why the client, which asked for its session, could not have it; null if it
+  // could, or did not ask.
+  const SessionGap* recovery_gap() const {
+    return recovery_gap_.has_value() ? &*recovery_gap_ : nullptr;
+  }
   // Who it is, as node/auth has found out; null without authentication.
   const std::shared_ptr<AuthSession>& auth_session() const {
     return auth_session_;
@@ -92,12 +111,15 @@ class Socket {
 
   // ---- What it is told ----
 
-  // One socket, at once, past the log. Arguments are anything that a Value can
-  // be made of. If the last is a function (see AckDone), the client is asked to
-  // acknowledge, and it is called when that has come; without Timeout() it may
-  // take until the client is gone. Who asks after that hears nothing. What
-  // cannot be said (a reserved event name, more than 10 attachments, text that
-  // is not UTF-8) is logged.
+  // One socket. Without recovery at once, past the log. With ServerOptions::
+  // recovery by the log, so that it is not lost with the connection: in one
+  // order with all else that the socket is told, and after what was emitted to
+  // it before; but what asks for an acknowledgement is not sent again.
+  // Arguments are anything that a Value can be made of. If the last is a
+  // function (see AckDone), the client is asked to acknowledge, and it is
+  // called when that has come; without Timeout() it may take until the client
+  // is gone. Who asks after that hears nothing. What cannot be said (a reserved
+  // event name, more than 10 attachments, text that is not UTF-8) is logged.
   template <typename... Arguments>
   void Emit(absl::string_view event, Arguments&&... arguments) {
     EmitArguments<AckDone> taken =
@@ -187,6 +209,7 @@ class Socket {
   // False if too many are owed already, and `done` was told; or if the socket
   // is gone, and nobody is told any more.
   bool ExpectAck(uint64_t ack_id, absl::Duration timeout, AckDone done);
+  bool Owes(uint64_t ack_id) const { return pending_acks_.contains(ack_id); }
   void TakeAck(uint64_t ack_id, const absl::StatusOr<Values>& answer);
   void FailAcks(const absl::Status& why);
   void CallDisconnect(const std::vector<DisconnectHandler>& handlers,
@@ -197,7 +220,11 @@ class Socket {
   const Namespace name_space_;
   Value data_;
   std::shared_ptr<AuthSession> auth_session_;
+  bool is_accepted_ = false;
   bool is_connected_ = false;
+  bool recovered_ = false;
+  std::optional<SessionGap> recovery_gap_;
+  std::unique_ptr<SocketSession> session_;  // Null: it cannot come back.
   // Who finds it empty finds no socket.
   std::shared_ptr<Socket*> self_;
   absl::flat_hash_map<std::string, std::vector<std::shared_ptr<EventHandler>>>

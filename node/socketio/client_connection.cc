@@ -1,6 +1,7 @@
 #include "node/socketio/client_connection.h"
 
 #include <algorithm>
+#include <cassert>
 #include <string>
 #include <utility>
 
@@ -28,11 +29,24 @@ class ClientConnection::NamespaceSocket final : public SocketWire {
     return connection_.session_.handshake();
   }
 
-  void Accept() override {
+  bool is_breakable() const override {
+    return connection_.session_.is_breakable();
+  }
+
+  void TakeId(std::string id) override {
+    assert(!accepted_);
+    id_ = std::move(id);
+  }
+
+  void Accept(absl::string_view private_id) override {
     if (!is_here() || accepted_) return;
     accepted_ = true;
     connection_.connect_deadline_ = absl::InfiniteDuration();
-    const std::string data = absl::StrCat(R"({"sid":")", id_, R"("})");
+    std::string data = absl::StrCat(R"({"sid":")", id_, "\"");
+    if (!private_id.empty()) {
+      absl::StrAppend(&data, R"(,"pid":")", private_id, "\"");
+    }
+    data.push_back('}');
     Send(MakeFrame(EncodePacket({.type = PacketType::kConnect,
                                  .name_space = name_space_,
                                  .data = data})));
@@ -69,6 +83,8 @@ class ClientConnection::NamespaceSocket final : public SocketWire {
 
   void DisconnectClient() override { connection_.DisconnectAll(); }
 
+  void CutOff() override { connection_.session_.Close("forced close"); }
+
   // Nothing more is sent or heard; the handler is told later.
   void Leave(absl::string_view reason) {
     leave_reason_ = reason;
@@ -83,7 +99,7 @@ class ClientConnection::NamespaceSocket final : public SocketWire {
 
  private:
   ClientConnection& connection_;
-  const std::string id_;
+  std::string id_;
   const std::string name_space_;
   const std::string auth_;
   bool accepted_ = false;

@@ -128,6 +128,27 @@ TEST_F(ClientConnectionTest, ConnectsToNamespaces) {
   EXPECT_EQ(application_.sockets["/"]->queued_bytes(), 77);
 }
 
+TEST_F(ClientConnectionTest, GoesOnWithTheIdOfASession) {
+  application_.on_asked = [&](SocketWire& socket) {
+    socket.TakeId("id-of-before-1234567");
+    socket.Send(MakeFrame(R"(2["missed"])"));
+    socket.Accept("private-id-123456789");
+    EXPECT_EQ(socket.id(), "id-of-before-1234567");
+    EXPECT_TRUE(socket.is_breakable());
+    socket.CutOff();
+    socket.Send(MakeFrame("2[\"too late\"]"));
+  };
+  ClientSays("0");
+  EXPECT_THAT(
+      std::exchange(transport_.sent, {}),
+      ElementsAre(
+          R"(42["missed"])",
+          R"(40{"sid":"id-of-before-1234567","pid":"private-id-123456789"})",
+          "(closed)"));
+  session_.OnTurn();
+  EXPECT_THAT(TakeHeard(), ElementsAre("/ disconnect forced close"));
+}
+
 TEST_F(ClientConnectionTest, RefusesAndStaysOpen) {
   ClientSays("0/nope,");
   ClientSays("0/__proto__,");

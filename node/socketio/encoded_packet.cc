@@ -114,6 +114,20 @@ absl::StatusOr<std::string> WithAckId(absl::string_view text,
   return EncodePacket(asking);
 }
 
+void EndInNoString(std::string* text) {
+  if (absl::EndsWith(*text, "\"]")) text->insert(text->size() - 1, ",null");
+}
+
+FrameList FramesOf(absl::string_view text, const StoredPacket& packet) {
+  FrameList frames;
+  frames.reserve(1 + packet.attachments.size());
+  frames.push_back(MakeFrame(text));
+  for (absl::string_view attachment : packet.attachments) {
+    frames.push_back(MakeBinaryFrame(attachment));
+  }
+  return frames;
+}
+
 std::string StorePacket(const EncodedPacket& packet) {
   if (packet.attachments.empty()) return packet.text;
   std::string stored;

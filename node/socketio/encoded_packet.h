@@ -53,6 +53,11 @@ absl::StatusOr<std::string> WithAckId(absl::string_view text,
                                       absl::string_view name_space,
                                       uint64_t ack_id);
 
+// Adds null to the text of an event that ends in a string. The official client
+// keeps a string at the end of an event as its offset, once it may recover;
+// this is for those events that have none.
+void EndInNoString(std::string* text);
+
 // ---- As the log keeps it: docs/log-format.md ----
 
 // The text alone if there are no attachments, else all parts with their sizes.
@@ -66,6 +71,9 @@ struct StoredPacket {
 // DATA_LOSS: it did not.
 absl::StatusOr<StoredPacket> LoadPacket(absl::string_view stored,
                                         bool has_attachments);
+
+// `text` in place of the packet's own, with its attachments.
+FrameList FramesOf(absl::string_view text, const StoredPacket& packet);
 
 // Values as bytes for another node, and back. DATA_LOSS as above.
 std::string StoreValues(absl::Span<const Value> values);

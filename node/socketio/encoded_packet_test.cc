@@ -95,6 +95,20 @@ TEST(StorePacketTest, NoticesWhatIsCutOff) {
   EXPECT_THAT(LoadPacket(std::string(9, '\xff'), true), StatusIs(kDataLoss));
 }
 
+TEST(EndInNoStringTest, AddsNullWhereAClientWouldSeeAnOffset) {
+  for (const auto& [text, want] :
+       std::vector<std::pair<std::string, absl::string_view>>{
+           {R"(2["a"])", R"(2["a",null])"},
+           {R"(2/chat,["a",1,"b\""])", R"(2/chat,["a",1,"b\"",null])"},
+           {R"(2["a",["b"]])", R"(2["a",["b"]])"},
+           {R"(2["a",{"b":"c"}])", R"(2["a",{"b":"c"}])"},
+           {R"(2["a",1])", R"(2["a",1])"}}) {
+    std::string ended = text;
+    EndInNoString(&ended);
+    EXPECT_EQ(ended, want);
+  }
+}
+
 TEST(StoreValuesTest, ComesBackAsItWas) {
   const Values values = {1, "two", Value::Binary("three"),
                          Value::ObjectOf({{"f", Value::Binary("our")}})};

@@ -31,8 +31,17 @@ class SocketWire {
   virtual absl::string_view auth() const = 0;
   virtual const HandshakeInfo& handshake() const = 0;
 
-  // Answers the client's CONNECT, once, by either: now, or any time later.
-  virtual void Accept() = 0;
+  // Whether what is sent in one turn may reach the client in part, when its
+  // connection breaks, rather than whole or not at all.
+  virtual bool is_breakable() const = 0;
+  // From now on the socket has this id: that of a session which it goes on
+  // with. Before Accept() only.
+  virtual void TakeId(std::string id) = 0;
+
+  // Answers the client's CONNECT, once, by either: now, or any time later. With
+  // a private id the client is told that, too: it asks for its session by it.
+  virtual void Accept(absl::string_view private_id) = 0;
+  void Accept() { Accept(""); }
   // `data` is JSON, or empty. The socket is gone; OnDisconnect() does not come.
   virtual void Refuse(absl::string_view message, absl::string_view data) = 0;
 
@@ -56,6 +65,9 @@ class SocketWire {
   virtual void Disconnect() = 0;
   // The same for all namespaces of the client, and ends the connection.
   virtual void DisconnectClient() = 0;
+  // Ends the connection without a word, after what was sent. To the client it
+  // is lost, so it comes again.
+  virtual void CutOff() = 0;
 };
 
 // An event as it came. The views last as long as the call.

@@ -34,6 +34,39 @@ inline constexpr size_t kBroadcastRoomsMax = 256;
 // Calls from other threads that wait for a loop. The caller of one more waits.
 inline constexpr size_t kLoopMailboxEntriesMax = 65536;
 
+// ---- Sessions: clients that come back ----
+
+// How long a client waits for its session to be opened. After that it is let in
+// without one, and cannot recover: better than a server that seems to hang.
+inline constexpr absl::Duration kSessionOpenTime = absl::Seconds(2);
+// How long a client that asks for its session waits while the broker is away:
+// longer than one takes to start again. After that it begins anew.
+inline constexpr absl::Duration kSessionRestoreTime = absl::Seconds(15);
+// How long what could not be told the broker waits to be told again.
+inline constexpr absl::Duration kSessionRetryTime = absl::Seconds(1);
+// How long a server that stops waits until the broker has heard of its lost
+// clients. After that their windows run from when its lease is over.
+inline constexpr absl::Duration kSessionGoodbyeTime = absl::Seconds(2);
+// Ends of sessions that wait for a broker which is away: one for each client of
+// a busy loop. Of more, those of the oldest are told by the node's own end.
+inline constexpr size_t kSessionEndingsMax = 131'072;
+// Bytes of emits to one socket that wait until the log can carry them: until
+// the first has joined its room, so milliseconds. One more is not sent, and
+// logged.
+inline constexpr size_t kWaitingEmitBytesMax = size_t{4} << 20;
+
+// ---- Catching up, and coming back ----
+
+// Events of the log that are held for one client while its rooms are merged.
+// What would be more is read again in its turn.
+inline constexpr size_t kCatchUpBytesMax = size_t{4} << 20;
+// Events that are read at a time, of each room and for a client that took less
+// the last time, are at least so many.
+inline constexpr size_t kCatchUpPageEventsMin = 16;
+// Recoveries for which one loop collects at a time: each holds kRecoveryBytesMax
+// at most. Others wait, as many as there are clients.
+inline constexpr size_t kRecoveriesAtOnce = 256;
+
 // ---- A node alone: the log in its own memory ----
 
 // Events, and bytes, kept of one room; the oldest go first. Enough for somebody
@@ -45,6 +78,9 @@ inline constexpr size_t kLocalRoomBytesMax = size_t{4} << 20;
 inline constexpr size_t kLocalLogBytesMax = size_t{256} << 20;
 // Rooms that the log remembers.
 inline constexpr size_t kLocalRoomsMax = 100'000;
+// Sessions kept, each less than a KiB with three rooms: four for each client of
+// a busy machine. One more client is served, and cannot recover.
+inline constexpr size_t kLocalSessionsMax = 262'144;
 // Publish ids remembered of one room: one for each event that is kept.
 inline constexpr size_t kLocalPublishIdsMax = kLocalRoomEventsMax;
 

@@ -38,6 +38,8 @@ class Value {
   Value& operator=(Value&& other) noexcept;
   ~Value();
 
+  // Implicit, so that arguments of events are written as they are.
+  // NOLINTBEGIN(google-explicit-constructor)
   Value(std::nullptr_t) : Value() {}
   // A template, so that no pointer is taken for a bool.
   template <typename Number,
@@ -57,6 +59,7 @@ class Value {
   Value(Array elements) : data_(std::move(elements)) {}
   Value(Object members) : data_(std::move(members)) {}
   Value(SharedBytes bytes) : data_(std::move(bytes)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   static Value Binary(std::string bytes) {
     return Value(SharedBytes(std::move(bytes)));

@@ -19,7 +19,9 @@ export class Client {
     });
     this.socket.onAny((name, data, meta, offset, ...more) => {
       const isRoomEvent = typeof meta?.room === "string" && typeof offset === "string" && !more.length;
-      if (isRoomEvent) this.events.push({ name, data, meta, offset });
+      // What came as history says more behind "~", for coming back. Which event it
+      // is, by which stories compare, stands before.
+      if (isRoomEvent) this.events.push({ name, data, meta, offset: offset.split("~")[0] });
       else this.others.push([name, data, meta, offset, ...more]);
     });
   }

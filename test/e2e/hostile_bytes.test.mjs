@@ -11,6 +11,14 @@ import { until } from "./until.mjs";
 const kEndsWithinMs = 20_000;
 const kGrowthBytesMax = 64 << 20;
 
+// A message as the protocol frames it: the header's size, the header, the payload.
+function framed([header, payload = ""]) {
+  const size = [];
+  let rest = header.length;
+  for (; rest > 127; rest >>>= 7) size.push((rest & 127) | 128);
+  return Buffer.concat([Buffer.from([...size, rest]), Buffer.from(header), Buffer.from(payload)]);
+}
+
 // The same bytes on each run.
 function randomBytes(length, seed) {
   const bytes = Buffer.alloc(length);
@@ -267,7 +275,7 @@ story("hostile bytes on the broker's port", { timeout: 240_000 }, async (cluster
   ];
   // Sends them as one peer and waits until the broker has answered a greeting
   // that comes last, or has cut the peer off.
-  const farewell = hello("protocol_major: 998");
+  const farewell = framed([hello("protocol_major: 998")]);
   const sendAll = async (...all) => {
     const peer = new Dealer({ linger: 0 });
     peer.connect(brokerAddress);
@@ -282,22 +290,33 @@ story("hostile bytes on the broker's port", { timeout: 240_000 }, async (cluster
     await hearing;
     return answers;
   };
-  for (const [name, frames] of messages) {
+  for (const [name, parts] of messages) {
+    const frames = parts.length > 2 ? parts : [framed(parts)];
     await t.test(`as a ZeroMQ peer: ${name}`, async () => {
       await sendAll(frames);
       await both.areUnharmed(name);
     });
   }
-  for (const [name, frames] of afterGreeting) {
+  for (const [name, bytes] of [
+    ["an empty frame", ""],
+    ["a header longer than the frame", Buffer.concat([Buffer.from([0x7f]), hello()])],
+    ["a size without end", Buffer.alloc(20, 0xff)],
+  ]) {
+    await t.test(`as a ZeroMQ peer: ${name}`, async () => {
+      await sendAll([bytes]);
+      await both.areUnharmed(name);
+    });
+  }
+  for (const [name, parts] of afterGreeting) {
     await t.test(`as a greeted node: ${name}`, async () => {
-      await sendAll([hello()], frames);
+      await sendAll([framed([hello()])], [framed(parts)]);
       await both.areUnharmed(name);
     });
   }
   await t.test("a newer protocol is refused with the reason", async () => {
-    const [answer] = await sendAll([hello('protocol_major: 999 node_name: "x" producer: 9')]);
+    const [answer] = await sendAll([framed([hello('protocol_major: 999 node_name: "x" producer: 9')])]);
     assert.ok(answer, "there is an answer");
-    const told = understood(answer[0]);
+    const told = understood(answer[0].subarray(1)); // Its size takes one byte.
     assert.match(told, /refused/);
     assert.match(told, /ERROR_CODE_VERSION/);
     assert.match(told, /999/, "it names the version");

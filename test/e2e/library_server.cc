@@ -2,6 +2,7 @@
 // one, for tests with the official client. Each event asks for one thing.
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,6 +22,10 @@ ABSL_FLAG(std::string, name, "node", "what the node answers");
 ABSL_FLAG(uint32_t, threads, 1, "event loops");
 ABSL_FLAG(absl::Duration, ping_interval, absl::Seconds(25), "");
 ABSL_FLAG(absl::Duration, ping_timeout, absl::Seconds(20), "");
+
+ABSL_FLAG(absl::Duration, recovery_window, absl::ZeroDuration(),
+          "for clients that come back; 0: they cannot");
+ABSL_FLAG(bool, skip_middlewares, false, "for clients that come back");
 
 namespace roomlog {
 namespace {
@@ -71,6 +76,12 @@ ReplayStart StartOf(const Value& options) {
 std::string& LastReason() {
   static std::string* const reason = new std::string();
   return *reason;
+}
+
+// How many clients the middleware of "/" has seen. One loop.
+int& Middlewares() {
+  static int middlewares = 0;
+  return middlewares;
 }
 
 // As examples/echo_server.cc.
@@ -187,8 +198,35 @@ void ServeRooms(Socket& socket) {
   });
 }
 
+// What became of the client's session, once it is connected.
+void ServeRecovery(Socket& socket) {
+  socket.On("session", [&socket](const Args&, const Ack& ack) {
+    const SessionGap* const gap = socket.recovery_gap();
+    ack(Value::ObjectOf(
+        {{"recovered", socket.recovered()},
+         {"gap",
+          gap == nullptr ? Value() : Value(SessionGapReasonName(gap->reason))},
+         {"middlewares", static_cast<double>(Middlewares())}}));
+  });
+  // Says something to the socket itself: plain, volatile, and as a question.
+  socket.On("tell-me", [&socket](const Args& args) {
+    socket.EmitValues(args[0].AsString(), Rest(args, 1), nullptr, {});
+  });
+  socket.On("tell-me-volatile", [&socket](const Args& args) {
+    socket.EmitValues(args[0].AsString(), Rest(args, 1), nullptr,
+                      {.is_volatile = true});
+  });
+  socket.On("ask-me-later", [&socket](const Args& args) {
+    socket.EmitValues(args[0].AsString(), Rest(args, 1),
+                      [](const absl::StatusOr<Values>&) {}, {});
+  });
+}
+
 void Serve(Socket& socket) {
-  socket.Data().Set("node", absl::GetFlag(FLAGS_name));
+  if (!socket.recovered()) {
+    socket.Data().Set("node", absl::GetFlag(FLAGS_name));
+  }
+  ServeRecovery(socket);
   ServeEchoes(socket);
   ServeBroadcasts(socket);
   ServeRooms(socket);
@@ -236,6 +274,14 @@ void Serve(Socket& socket) {
   });
 }
 
+std::optional<RecoveryOptions> Recovery() {
+  const absl::Duration window = absl::GetFlag(FLAGS_recovery_window);
+  if (window == absl::ZeroDuration()) return std::nullopt;
+  return RecoveryOptions{
+      .window = window,
+      .skip_middlewares = absl::GetFlag(FLAGS_skip_middlewares)};
+}
+
 int Run() {
   Server io(
       {.listen = absl::GetFlag(FLAGS_listen),
@@ -243,7 +289,14 @@ int Run() {
        .name = absl::GetFlag(FLAGS_name),
        .engine = {.times = {.ping_interval = absl::GetFlag(FLAGS_ping_interval),
                             .ping_timeout = absl::GetFlag(FLAGS_ping_timeout)},
-                  .threads = absl::GetFlag(FLAGS_threads)}});
+                  .threads = absl::GetFlag(FLAGS_threads)},
+       .recovery = Recovery()});
+  if (Recovery().has_value()) {
+    io.Use([](Socket&, const Next& next) {
+      ++Middlewares();
+      next();
+    });
+  }
   io.OnConnection(Serve);
   io.On("announce", [&io](const Args& args) {
     io.Local().Emit("announced", args[0], absl::GetFlag(FLAGS_name));

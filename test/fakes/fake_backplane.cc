@@ -94,11 +94,13 @@ bool FakeBackplane::TakeRequest() {
   auto& [publish, done] = std::get<PublishTaken>(request);
   if ((publish.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) {
     PublishAnswer handed_on;
+    // It takes a number of the log's order.
+    last_offset_ = last_offset_.Next();
     for (auto& [handle, followed] : followed_) {
       if (followed.room != publish.room || !followed.taken) continue;
       ++handed_on.receivers;
-      Event event{head(publish.room).offset, head(publish.room).offset,
-                  publish.id, publish.packet, publish.flags};
+      Event event{last_offset_, head(publish.room).offset, publish.id,
+                  publish.packet, publish.flags};
       deliveries_.push_back(Delivered{handle, std::move(event)});
     }
     // Other nodes that follow the room are the test's affair.

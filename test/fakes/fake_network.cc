@@ -26,6 +26,7 @@ std::unique_ptr<Transport> FakeNetwork::Attach(const std::string& name,
 
 void FakeNetwork::Carry(const std::string& from, const std::string& to,
                         const OutgoingMessage& message) {
+  if (observer_) observer_(from, to, message);
   const auto place = places_.find(to);
   if (place == places_.end() || cut_from_.contains(from) ||
       cut_to_.contains(to) || Happens(faults_.loss)) {
@@ -41,15 +42,31 @@ void FakeNetwork::Carry(const std::string& from, const std::string& to,
       arrival = last = std::max(last, arrival);
     }
     events_.At(arrival, [this, from, to, message, life = place->second.life] {
-      const auto arrived = places_.find(to);
-      if (arrived == places_.end() || arrived->second.life != life ||
-          cut_from_.contains(from) || cut_to_.contains(to)) {
-        return;
-      }
-      arrived->second.receiver(
-          from, {SharedBytes(message.header), SharedBytes(message.payload)});
+      if (cut_from_.contains(from) || cut_to_.contains(to)) return;
+      Arrive(from, to, life, message);
     });
   }
+}
+
+void FakeNetwork::Arrive(const std::string& from, const std::string& to,
+                         uint64_t life, const OutgoingMessage& message) {
+  if (const auto paused = paused_.find(to); paused != paused_.end()) {
+    paused->second.push_back(
+        [this, from, to, life, message] { Arrive(from, to, life, message); });
+    return;
+  }
+  const auto place = places_.find(to);
+  if (place == places_.end() || place->second.life != life) return;
+  place->second.receiver(
+      from, {SharedBytes(message.header), SharedBytes(message.payload)});
+}
+
+void FakeNetwork::Resume(const std::string& name) {
+  const auto paused = paused_.find(name);
+  if (paused == paused_.end()) return;
+  const auto waiting = std::move(paused->second);
+  paused_.erase(paused);
+  for (const auto& arrive : waiting) arrive();
 }
 
 }  // namespace roomlog

@@ -3,6 +3,7 @@
 #define ROOMLOG_TEST_FAKES_FAKE_NETWORK_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,7 +44,15 @@ class FakeNetwork {
   // one is lost.
   std::unique_ptr<Transport> Attach(const std::string& name, Receiver receiver);
   // What comes for it is lost, until it is attached anew.
-  void Detach(const std::string& name) { places_.erase(name); }
+  void Detach(const std::string& name) {
+    places_.erase(name);
+    paused_.erase(name);
+  }
+
+  // What comes for it waits, as for a process that was stopped,
+  void Pause(const std::string& name) { paused_.try_emplace(name); }
+  // and comes now, in its order.
+  void Resume(const std::string& name);
 
   // Messages from, or to, that node are lost from now on.
   void CutFrom(const std::string& node) { cut_from_.insert(node); }
@@ -57,6 +66,14 @@ class FakeNetwork {
 
   NetworkFaults& faults() { return faults_; }
 
+  // Is shown each message that is sent.
+  void set_observer(
+      std::function<void(absl::string_view from, absl::string_view to,
+                         const OutgoingMessage& message)>
+          observer) {
+    observer_ = std::move(observer);
+  }
+
  private:
   class Place;
   struct Attached {
@@ -66,6 +83,8 @@ class FakeNetwork {
 
   void Carry(const std::string& from, const std::string& to,
              const OutgoingMessage& message);
+  void Arrive(const std::string& from, const std::string& to, uint64_t life,
+              const OutgoingMessage& message);
   bool Happens(double chance) {
     return chance > 0 && std::uniform_real_distribution<>()(random_) < chance;
   }
@@ -78,6 +97,10 @@ class FakeNetwork {
   std::map<std::string, Attached> places_;
   std::set<std::string> cut_from_;
   std::set<std::string> cut_to_;
+  std::map<std::string, std::deque<std::function<void()>>> paused_;
+  std::function<void(absl::string_view, absl::string_view,
+                     const OutgoingMessage&)>
+      observer_;
   // When the last message of each way arrives.
   std::map<std::pair<std::string, std::string>, absl::Duration> last_arrival_;
 };

@@ -13,6 +13,12 @@ void FakeSocket::Read(SocketWireHandler& handler) {
   if (held_back) handler.OnDrained(*this);
 }
 
+void FakeSocket::Accept(absl::string_view private_id) {
+  accepted_ = true;
+  private_id_ = std::string(private_id);
+  before_connect_ = sent_;
+}
+
 void FakeSocket::Send(SharedFramePtr frame) {
   if (!reads_) queued_bytes_ += frame->wire().size();
   // Without Engine.IO's packet type.

@@ -20,6 +20,7 @@ class FakeSocket final : public SocketWire {
 
   // What came with its CONNECT: a JSON object.
   void set_auth(std::string json) { auth_ = std::move(json); }
+  void set_breakable(bool is_breakable) { is_breakable_ = is_breakable; }
 
   // Everything since the last call, in order: packets as they are, bytes
   // as such, and acknowledgements as `<ack id><arguments>`, such as
@@ -36,6 +37,13 @@ class FakeSocket final : public SocketWire {
 
   bool disconnected() const { return disconnected_; }
   bool accepted() const { return accepted_; }
+  bool is_cut_off() const { return is_cut_off_; }
+  // Of its CONNECT; empty if it was given none.
+  const std::string& private_id() const { return private_id_; }
+  // The events that came before the answer to CONNECT.
+  const std::vector<std::string>& before_connect() const {
+    return before_connect_;
+  }
   // The message it was refused with, and the data.
   const std::string& refusal() const { return refusal_; }
 
@@ -46,23 +54,30 @@ class FakeSocket final : public SocketWire {
   void Acknowledge(uint64_t ack_id, absl::string_view arguments) override;
   size_t queued_bytes() const override { return queued_bytes_; }
   const HandshakeInfo& handshake() const override { return handshake_; }
-  void Accept() override { accepted_ = true; }
+  bool is_breakable() const override { return is_breakable_; }
+  void TakeId(std::string id) override { id_ = std::move(id); }
+  void Accept(absl::string_view private_id) override;
   void Refuse(absl::string_view message, absl::string_view data) override {
     refusal_ = std::string(message) + std::string(data);
   }
   void Disconnect() override { disconnected_ = true; }
   void DisconnectClient() override { disconnected_ = true; }
+  void CutOff() override { is_cut_off_ = true; }
 
  private:
-  const std::string id_;
+  std::string id_;
   const std::string name_space_;
-  std::string auth_ = "{}";
   std::vector<std::string> sent_;
   std::vector<SharedFramePtr> frames_;
   bool reads_ = true;
   size_t queued_bytes_ = 0;
   bool disconnected_ = false;
   bool accepted_ = false;
+  bool is_cut_off_ = false;
+  bool is_breakable_ = true;
+  std::string auth_ = "{}";
+  std::string private_id_;
+  std::vector<std::string> before_connect_;
   std::string refusal_;
   HandshakeInfo handshake_;
 };

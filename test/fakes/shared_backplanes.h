@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "node/link/backplane.h"
 #include "node/link/local_log.h"
 
@@ -29,6 +31,12 @@ class SharedBackplanes {
   }
   // What comes for the node waits until it is let through again.
   void Hold(size_t node, bool held) { nodes_[node]->is_held = held; }
+
+  // Lets the time of sessions pass.
+  void Expire(absl::Duration after) {
+    now_ms_ += absl::ToInt64Milliseconds(after);
+    log_.ExpireSessions(now_ms_, Deliver());
+  }
 
   void Settle() {
     for (bool moved = true; moved;) {
@@ -57,16 +65,11 @@ class SharedBackplanes {
       all.asked_.push_back(
           [this, request = std::move(request),
            done = std::make_shared<PublishDone>(std::move(done))] {
-            const PublishAnswer answer =
-                all.log_.Publish(request, ++all.now_ms_,
-                                 [this](size_t node, const RoomEvent& event) {
-                                   Node& to = *all.nodes_[node];
-                                   to.told.push_back([&to, event] {
-                                     if (to.follower != nullptr) {
-                                       to.follower->OnEvents({&event, 1});
-                                     }
-                                   });
-                                 });
+            const absl::StatusOr<PublishAnswer> answer =
+                (request.flags & proto::EVENT_FLAG_SESSION) != 0
+                    ? all.log_.DoSession(index, request, ++all.now_ms_,
+                                         all.Deliver())
+                    : all.log_.Publish(request, ++all.now_ms_, all.Deliver());
             told.push_back([done, answer] { std::move (*done)(answer); });
           });
     }
@@ -101,6 +104,15 @@ class SharedBackplanes {
     bool is_held = false;
     std::deque<std::function<void()>> told;
   };
+
+  std::function<void(size_t, const RoomEvent&)> Deliver() {
+    return [this](size_t node, const RoomEvent& event) {
+      Node& to = *nodes_[node];
+      to.told.push_back([&to, event] {
+        if (to.follower != nullptr) to.follower->OnEvents({&event, 1});
+      });
+    };
+  }
 
   LocalLog log_{Epoch(0xe)};
   int64_t now_ms_ = 0;

@@ -56,9 +56,13 @@ class Cluster {
     broker_.reset();
   }
   void StartBroker() {
-    broker_ = std::make_unique<SimulatedBroker>(
-        options_.seed + ++broker_lives_, options_.broker_limits,
-        options_.durability, disk_, clock_, events_, network_);
+    SimulatedBrokerOptions options;
+    options.seed = options_.seed + ++broker_lives_;
+    options.limits = options_.broker_limits;
+    options.durability = options_.durability;
+    broker_ = SimulatedBroker::Start(std::move(options), disk_, clock_, events_,
+                                     network_)
+                  .value();
   }
   bool has_broker() const { return broker_ != nullptr; }
 

@@ -1,7 +1,5 @@
 #include "test/sim/simulated_broker.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <iterator>
 #include <utility>
 
@@ -9,53 +7,90 @@ namespace roomlog {
 namespace {
 
 constexpr absl::Duration kCommitDelayMax = absl::Milliseconds(3);
+constexpr absl::Duration kHandOverDelayMax = absl::Milliseconds(1);
 constexpr absl::Duration kReadDelayMax = absl::Milliseconds(10);
 constexpr absl::Duration kTickInterval = absl::Milliseconds(250);
 
-// A simulation that cannot begin says nothing about the code.
-void DieUnless(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "the simulated broker: %s\n", status.ToString().c_str());
-  std::abort();
-}
-
 }  // namespace
 
-SimulatedBroker::SimulatedBroker(uint64_t seed, BrokerLimits limits,
-                                 Durability durability, MemoryDisk& disk,
-                                 FakeClock& clock, EventQueue& events,
-                                 FakeNetwork& network)
-    : random_(seed), clock_(clock), events_(events), network_(network) {
-  MemoryRoomLogOptions options;
-  options.every_commit_synced = durability == Durability::kSynced;
-  auto log = MemoryRoomLog::Open(disk, options);
-  DieUnless(log.status());
-  log_ = *std::move(log);
-  applier_ = std::make_unique<Applier>(*log_, durability);
-  DieUnless(applier_->Open());
-  transport_ = network_.Attach(
-      "", [this](absl::string_view from, IncomingMessage message) {
-        core_->OnMessage(from, std::move(message));
-        core_->EndTurn();
+absl::StatusOr<std::unique_ptr<SimulatedBroker>> SimulatedBroker::Start(
+    SimulatedBrokerOptions options, MemoryDisk& disk, FakeClock& clock,
+    EventQueue& events, FakeNetwork& network) {
+  MemoryRoomLogOptions log_options;
+  log_options.every_commit_synced = options.durability == Durability::kSynced;
+  log_options.retention = options.retention;
+  auto memory_log = MemoryRoomLog::Open(disk, std::move(log_options));
+  if (!memory_log.ok()) {
+    disk.Crash(/*lose_unsynced=*/false);
+    return memory_log.status();
+  }
+  std::unique_ptr<RoomLog> log = *std::move(memory_log);
+  if (options.wrap_log) log = options.wrap_log(std::move(log), disk);
+  auto applier = std::make_unique<Applier>(*log, options.durability);
+  const absl::Status status = applier->Open();
+  if (!status.ok()) return status;
+  std::unique_ptr<SimulatedBroker> broker(
+      new SimulatedBroker(std::move(options), disk, clock, events, network));
+  broker->log_ = std::move(log);
+  broker->applier_ = std::move(applier);
+  SimulatedBroker* const self = broker.get();
+  broker->transport_ = network.Attach(
+      "", [self](absl::string_view from, IncomingMessage message) {
+        self->Take(std::string(from), std::move(message));
       });
-  core_ = std::make_unique<BrokerCore>(
-      log_->epoch(), limits, clock_, static_cast<Journal&>(*this),
-      static_cast<HistoryReads&>(*this), *transport_, [](absl::string_view) {});
-  Tick();
+  BrokerCore::Log say = [self](absl::string_view line) {
+    if (self->options_.log) {
+      const_cast<BrokerCore::Log&>(self->options_.log)(line);
+    }
+  };
+  broker->core_ = std::make_unique<BrokerCore>(
+      broker->log_->epoch(), broker->options_.limits, clock,
+      static_cast<Journal&>(*broker), static_cast<HistoryReads&>(*broker),
+      *broker->transport_, std::move(say));
+  broker->Tick();
+  return broker;
 }
+
+SimulatedBroker::SimulatedBroker(SimulatedBrokerOptions options,
+                                 MemoryDisk& disk, FakeClock& clock,
+                                 EventQueue& events, FakeNetwork& network)
+    : options_(std::move(options)),
+      random_(options_.seed),
+      disk_(disk),
+      clock_(clock),
+      events_(events),
+      network_(network) {}
 
 SimulatedBroker::~SimulatedBroker() {
   *alive_ = false;
   network_.Detach("");
 }
 
-bool SimulatedBroker::Submit(JournalEntry&& entry) {
-  entries_.push_back(std::move(entry));
-  if (!committing_) {
-    committing_ = true;
-    Later(kCommitDelayMax, [this] { Commit(); });
+void SimulatedBroker::Take(const std::string& from, IncomingMessage message) {
+  messages_.emplace_back(from, std::move(message));
+  EndTurn();
+}
+
+void SimulatedBroker::EndTurn() {
+  while (!messages_.empty() && core_->ready_for_messages()) {
+    auto [from, message] = std::move(messages_.front());
+    messages_.pop_front();
+    core_->OnMessage(from, std::move(message));
   }
+  core_->EndTurn();
+}
+
+bool SimulatedBroker::Submit(JournalEntry&& entry) {
+  if (entries_.size() >= options_.journal_entries_max) return false;
+  entries_.push_back(std::move(entry));
+  BeginCommit();
   return true;
+}
+
+void SimulatedBroker::BeginCommit() {
+  if (committing_ || entries_.empty()) return;
+  committing_ = true;
+  Later(kCommitDelayMax + slowness_, [this] { Commit(); });
 }
 
 void SimulatedBroker::Commit() {
@@ -66,28 +101,48 @@ void SimulatedBroker::Commit() {
   std::vector<JournalResult> results;
   applier_->Apply(std::move(entries), absl::ToUnixMillis(clock_.Now()),
                   &results);
-  for (JournalResult& result : results) {
+  if (DiedWriting()) return;
+  results_.insert(results_.end(), std::make_move_iterator(results.begin()),
+                  std::make_move_iterator(results.end()));
+  Later(kHandOverDelayMax, [this] { HandOver(); });
+}
+
+bool SimulatedBroker::DiedWriting() {
+  if (!disk_.died_writing()) return false;
+  *alive_ = false;  // Nothing of it is heard any more.
+  network_.Detach("");
+  if (options_.on_death) events_.After({}, options_.on_death);
+  return true;
+}
+
+void SimulatedBroker::HandOver() {
+  for (JournalResult& result : std::exchange(results_, {})) {
     core_->OnJournalResult(std::move(result));
   }
-  core_->EndTurn();
+  EndTurn();
 }
 
 bool SimulatedBroker::Submit(HistoryRead read) {
-  Later(kReadDelayMax, [this, read = std::move(read)] {
+  Later(kReadDelayMax + slowness_, [this, read = std::move(read)] {
     core_->OnReadDone({read.node, read.request, log_->Read(read.query)});
-    core_->EndTurn();
+    EndTurn();
   });
   return true;
 }
 
 void SimulatedBroker::Tick() {
-  core_->OnTick();
-  std::vector<JournalResult> results;
-  applier_->TidyUp(absl::ToUnixMillis(clock_.Now()), &results);
-  for (JournalResult& result : results) {
-    core_->OnJournalResult(std::move(result));
+  if (!is_paused_) {
+    core_->OnTick();
+    std::vector<JournalResult> results;
+    applier_->TidyUp(absl::ToUnixMillis(clock_.Now()), &results);
+    if (DiedWriting()) return;
+    if (options_.durability == Durability::kWritten && random_() % 4 == 0) {
+      log_->Sync().IgnoreError();
+    }
+    results_.insert(results_.end(), std::make_move_iterator(results.begin()),
+                    std::make_move_iterator(results.end()));
+    HandOver();
   }
-  core_->EndTurn();
   events_.After(kTickInterval, [this, alive = alive_] {
     if (*alive) Tick();
   });
@@ -97,9 +152,35 @@ void SimulatedBroker::Later(absl::Duration delay_max,
                             std::function<void()> what) {
   const absl::Duration delay =
       delay_max * std::uniform_real_distribution<>()(random_);
-  events_.After(delay, [alive = alive_, what = std::move(what)] {
-    if (*alive) what();
+  events_.After(delay, [this, alive = alive_, what = std::move(what)] {
+    if (!*alive) return;
+    if (is_paused_) {
+      waiting_.push_back(what);
+    } else {
+      what();
+    }
   });
+}
+
+void SimulatedBroker::Pause() {
+  is_paused_ = true;
+  network_.Pause("");
+}
+
+void SimulatedBroker::Resume() {
+  if (!is_paused_) return;
+  is_paused_ = false;
+  for (const auto& what : std::exchange(waiting_, {})) {
+    if (*alive_) what();
+  }
+  if (*alive_) network_.Resume("");
+}
+
+void SimulatedBroker::CheckSizes(Oracle& oracle) const {
+  oracle.OnSize("the journal's entries", entries_.size(),
+                options_.journal_entries_max);
+  oracle.OnSize("the recent commits", core_->recent_bytes(),
+                options_.limits.recent_commit_bytes_max);
 }
 
 }  // namespace roomlog

@@ -1,0 +1,379 @@
+#include "sessions/session_table.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "absl/strings/str_cat.h"
+#include "base/limits.h"
+#include "base/room_key.h"
+#include "sessions/session_check.h"
+#include "sessions/session_rows.h"
+
+namespace roomlog {
+namespace {
+
+absl::Status NoSuchSession() {
+  return absl::NotFoundError("there is no such session, or no more");
+}
+
+// What the room of the record's owner is told; the caller says of what.
+SessionNoticeToSend Notice(const proto::SessionRecord& record,
+                           proto::SessionNotice notice) {
+  notice.set_name_space(record.name_space());
+  notice.set_private_id(record.private_id());
+  notice.set_socket_id(record.socket_id());
+  notice.set_claim(record.claim());
+  return {RoomKey::Make(kNodeNamespace, record.notice_room())->text(),
+          notice.SerializeAsString()};
+}
+
+std::string OwnerRow(int64_t gone_ms) {
+  proto::SessionOwnerRow row;
+  row.set_gone_ms(gone_ms);
+  return row.SerializeAsString();
+}
+
+proto::SessionRecord ParseKept(const std::string& bytes) {
+  proto::SessionRecord record;
+  const bool parsed = record.ParseFromString(bytes);
+  assert(parsed);
+  (void)parsed;
+  return record;
+}
+
+}  // namespace
+
+SessionTable::SessionTable(size_t sessions_max) : sessions_max_(sessions_max) {}
+
+absl::Status SessionTable::Load(absl::string_view key,
+                                absl::string_view value) {
+  const std::string bytes(value);
+  if (const std::optional<ProducerId> owner = OwnerOfRow(key)) {
+    proto::SessionOwnerRow row;
+    if (row.ParseFromString(bytes)) {
+      SetGoneInMemory(*owner, row.gone_ms());
+      return absl::OkStatus();
+    }
+  } else {
+    proto::SessionRecord record;
+    if (record.ParseFromString(bytes) && CheckSessionRecord(record).ok() &&
+        SessionRowKey(record.name_space(), record.private_id()) == key) {
+      SetInMemory(std::string(key), record, bytes);
+      return absl::OkStatus();
+    }
+  }
+  return absl::DataLossError("a row of the sessions is damaged");
+}
+
+std::vector<ProducerId> SessionTable::Owners() const {
+  std::vector<ProducerId> owners;
+  for (const auto& [id, owner] : owners_) {
+    if (!owner.gone_ms.has_value()) owners.push_back(id);
+  }
+  std::sort(owners.begin(), owners.end());
+  return owners;
+}
+
+absl::StatusOr<std::string> SessionTable::Apply(ProducerId owner,
+                                                absl::string_view operation,
+                                                Offset offset, int64_t now_ms,
+                                                Effects* effects) {
+  proto::SessionOperation parsed;
+  if (!parsed.ParseFromArray(operation.data(),
+                             static_cast<int>(operation.size()))) {
+    return absl::InvalidArgumentError("a malformed session's operation");
+  }
+  absl::Status status = CheckSessionOperation(parsed);
+  if (!status.ok()) return status;
+  if (parsed.has_open()) return Open(owner, parsed, offset, effects);
+
+  const auto found =
+      sessions_.find(SessionRowKey(parsed.name_space(), parsed.private_id()));
+  if (found == sessions_.end()) return NoSuchSession();
+  const Session& session = *found->second;
+  if (session.deadline_ms != kNoDeadline && session.deadline_ms <= now_ms) {
+    return NoSuchSession();
+  }
+  const std::string key = session.key;
+  proto::SessionRecord record = ParseKept(session.record);
+  if (parsed.has_restore()) return Restore(owner, parsed, &record, effects);
+  if (record.claim() != parsed.claim() || session.owner != owner) {
+    return absl::FailedPreconditionError(
+        "fenced: the session was restored by another since");
+  }
+  switch (parsed.operation_case()) {
+    case proto::SessionOperation::kChange:
+      status = Change(parsed.change(), &record);
+      if (!status.ok()) return status;
+      break;
+    case proto::SessionOperation::kDetach:
+      if (record.detached_ms() != 0) return std::string();
+      record.set_detached_ms(std::max<int64_t>(now_ms, 1));
+      // One in doubt stays so until it was answered.
+      if (parsed.detach().answered_at_once() ||
+          (parsed.detach().resent_nothing() && !record.is_in_doubt())) {
+        record.clear_resent_from();
+      }
+      break;
+    default:
+      EndSession(key, effects);
+      return std::string();
+  }
+  PutSession(key, record, effects);
+  return std::string();
+}
+
+absl::StatusOr<std::string> SessionTable::Open(
+    ProducerId owner, const proto::SessionOperation& operation, Offset offset,
+    Effects* effects) {
+  const proto::OpenSession& open = operation.open();
+  std::string key =
+      SessionRowKey(operation.name_space(), operation.private_id());
+  if (sessions_.contains(key)) {
+    return absl::InvalidArgumentError("the session is open already");
+  }
+  if (sessions_.size() >= sessions_max_) {
+    return absl::OutOfRangeError(
+        absl::StrCat("there are ", sessions_max_, " sessions already"));
+  }
+  proto::SessionRecord record;
+  record.set_socket_id(open.socket_id());
+  record.set_private_id(operation.private_id());
+  record.set_name_space(operation.name_space());
+  for (const std::string& name : open.rooms()) {
+    proto::SessionRoom* const room = record.add_rooms();
+    room->set_name(name);
+    room->set_from(offset.value());
+  }
+  record.set_data(open.data());
+  record.set_window_ms(open.window_ms());
+  record.set_opened_at(offset.value());
+  record.set_owner(owner.value());
+  record.set_claim(operation.claim());
+  record.set_notice_room(open.notice_room());
+  absl::Status status = CheckSessionRecord(record);
+  if (!status.ok()) return status;
+  PutSession(std::move(key), record, effects);
+  return std::string();
+}
+
+absl::Status SessionTable::Change(const proto::ChangeSession& change,
+                                  proto::SessionRecord* record) {
+  auto& rooms = *record->mutable_rooms();
+  const auto leave = [&rooms](const std::string& name) {
+    rooms.erase(std::remove_if(rooms.begin(), rooms.end(),
+                               [&](const proto::SessionRoom& room) {
+                                 return room.name() == name;
+                               }),
+                rooms.end());
+  };
+  for (const std::string& name : change.leaves()) leave(name);
+  for (const proto::SessionRoom& join : change.joins()) {
+    leave(join.name());
+    *rooms.Add() = join;
+  }
+  if (change.has_data()) record->set_data(change.data());
+  return CheckSessionRecord(*record);
+}
+
+std::string SessionTable::Restore(ProducerId owner,
+                                  const proto::SessionOperation& operation,
+                                  proto::SessionRecord* record,
+                                  Effects* effects) {
+  const proto::RestoreSession& restore = operation.restore();
+  proto::SessionNotice fenced;
+  fenced.set_fenced(true);
+  effects->notices.push_back(Notice(*record, std::move(fenced)));
+  record->set_owner(owner.value());
+  record->set_claim(operation.claim());
+  record->set_notice_room(restore.notice_room());
+  record->set_detached_ms(0);
+  // Whoever comes twice with one offset after something was sent again to it
+  // may have got part of that; nobody knows, and the node is told so.
+  const bool came_again = !record->resent_from().empty() &&
+                          record->resent_from() == restore.offset();
+  record->set_is_in_doubt(came_again);
+  proto::SessionRecord kept = *record;
+  if (!came_again) {
+    record->clear_resent_from();
+    kept.clear_resent_from();
+    if (restore.breakable()) kept.set_resent_from(restore.offset());
+  }
+  PutSession(SessionRowKey(kept.name_space(), kept.private_id()), kept,
+             effects);
+  return record->SerializeAsString();
+}
+
+void SessionTable::OwnerGone(ProducerId id, int64_t now_ms, Effects* effects) {
+  const auto found = owners_.find(id);
+  if (found == owners_.end() || found->second.gone_ms.has_value()) return;
+  SetGone(id, now_ms, effects);
+}
+
+void SessionTable::OwnerBack(ProducerId id, int64_t now_ms, Effects* effects) {
+  const auto found = owners_.find(id);
+  if (found == owners_.end() || !found->second.gone_ms.has_value()) return;
+  // Their windows must not seem to run on. Nobody is told: the owner hears of
+  // it when it names them.
+  std::vector<std::string> over;
+  for (const Session* session : found->second.sessions) {
+    if (session->deadline_ms <= now_ms) over.push_back(session->key);
+  }
+  std::sort(over.begin(), over.end());
+  for (const std::string& key : over) EndSession(key, effects);
+  // With the last of them its row went.
+  if (owners_.contains(id)) SetGone(id, std::nullopt, effects);
+}
+
+size_t SessionTable::Expire(int64_t now_ms, size_t most, Effects* effects) {
+  size_t ended = 0;
+  for (; ended < most && !by_deadline_.empty(); ++ended) {
+    const Session& session = **by_deadline_.begin();
+    if (session.deadline_ms > now_ms) break;
+    const proto::SessionRecord record = ParseKept(session.record);
+    proto::SessionNotice expired;
+    expired.set_expired(true);
+    expired.set_data(record.data());
+    effects->notices.push_back(Notice(record, std::move(expired)));
+    EndSession(std::string(session.key), effects);
+  }
+  return ended;
+}
+
+std::optional<int64_t> SessionTable::next_deadline_ms() const {
+  if (by_deadline_.empty()) return std::nullopt;
+  return (*by_deadline_.begin())->deadline_ms;
+}
+
+// ---- Changes that Undo() takes back ----
+
+void SessionTable::PutSession(std::string key,
+                              const proto::SessionRecord& record,
+                              Effects* effects) {
+  std::string bytes = record.SerializeAsString();
+  std::optional<ProducerId> previous_owner;
+  Before& before = before_.emplace_back();
+  before.key = key;
+  if (const auto found = sessions_.find(key); found != sessions_.end()) {
+    before.value = found->second->record;
+    previous_owner = found->second->owner;
+  }
+  SetInMemory(key, record, bytes);
+  effects->rows.push_back({std::move(key), std::move(bytes)});
+  if (previous_owner.has_value()) ForgetOwnerIfIdle(*previous_owner, effects);
+}
+
+void SessionTable::EndSession(const std::string& key, Effects* effects) {
+  const auto found = sessions_.find(key);
+  assert(found != sessions_.end());
+  const ProducerId owner = found->second->owner;
+  before_.push_back({key, found->second->record});
+  effects->rows.push_back({key, std::nullopt});
+  EraseInMemory(key);
+  ForgetOwnerIfIdle(owner, effects);
+}
+
+void SessionTable::SetGone(ProducerId id, std::optional<int64_t> gone_ms,
+                           Effects* effects) {
+  const Owner& owner = owners_.at(id);
+  Before& before = before_.emplace_back();
+  before.key = OwnerRowKey(id);
+  if (owner.gone_ms.has_value()) before.value = OwnerRow(*owner.gone_ms);
+  StateChange& row = effects->rows.emplace_back();
+  row.key = before.key;
+  if (gone_ms.has_value()) row.value = OwnerRow(*gone_ms);
+  SetGoneInMemory(id, gone_ms);
+}
+
+void SessionTable::ForgetOwnerIfIdle(ProducerId id, Effects* effects) {
+  const auto found = owners_.find(id);
+  if (found == owners_.end() || !found->second.sessions.empty()) return;
+  if (found->second.gone_ms.has_value()) SetGone(id, std::nullopt, effects);
+  owners_.erase(id);
+}
+
+void SessionTable::Undo() {
+  for (auto before = before_.rbegin(); before != before_.rend(); ++before) {
+    if (const std::optional<ProducerId> owner = OwnerOfRow(before->key)) {
+      std::optional<int64_t> gone_ms;
+      proto::SessionOwnerRow row;
+      if (before->value.has_value() && row.ParseFromString(*before->value)) {
+        gone_ms = row.gone_ms();
+      }
+      SetGoneInMemory(*owner, gone_ms);
+    } else if (before->value.has_value()) {
+      const proto::SessionRecord record = ParseKept(*before->value);
+      SetInMemory(before->key, record, *std::move(before->value));
+    } else {
+      EraseInMemory(before->key);
+    }
+  }
+  before_.clear();
+  // Those that came only with what was taken back.
+  absl::erase_if(
+      owners_, [](const auto& entry) { return entry.second.sessions.empty(); });
+}
+
+void SessionTable::Written() { before_.clear(); }
+
+// ---- Memory ----
+
+void SessionTable::SetInMemory(const std::string& key,
+                               const proto::SessionRecord& record,
+                               std::string bytes) {
+  auto found = sessions_.find(key);
+  if (found == sessions_.end()) {
+    auto added = std::make_unique<Session>();
+    added->key = key;
+    added->key.shrink_to_fit();
+    const absl::string_view added_key = added->key;
+    found = sessions_.emplace(added_key, std::move(added)).first;
+  } else {
+    Session& old = *found->second;
+    if (old.deadline_ms != kNoDeadline) by_deadline_.erase(&old);
+    old.deadline_ms = kNoDeadline;
+    owners_.at(old.owner).sessions.erase(&old);
+  }
+  Session& session = *found->second;
+  bytes.shrink_to_fit();
+  session.record = std::move(bytes);
+  session.owner = ProducerId(record.owner());
+  session.detached_ms = record.detached_ms();
+  session.window_ms = static_cast<int64_t>(record.window_ms());
+  Owner& owner = owners_[session.owner];
+  owner.sessions.insert(&session);
+  SetDeadline(session, owner.gone_ms);
+}
+
+void SessionTable::EraseInMemory(const std::string& key) {
+  const auto found = sessions_.find(key);
+  Session& session = *found->second;
+  if (session.deadline_ms != kNoDeadline) by_deadline_.erase(&session);
+  owners_.at(session.owner).sessions.erase(&session);
+  // The map's key lies in what goes.
+  const std::unique_ptr<Session> gone = std::move(found->second);
+  sessions_.erase(found);
+}
+
+void SessionTable::SetGoneInMemory(ProducerId id,
+                                   std::optional<int64_t> gone_ms) {
+  Owner& owner = owners_[id];
+  owner.gone_ms = gone_ms;
+  for (Session* session : owner.sessions) SetDeadline(*session, gone_ms);
+}
+
+void SessionTable::SetDeadline(Session& session,
+                               const std::optional<int64_t>& gone_ms) {
+  if (session.deadline_ms != kNoDeadline) by_deadline_.erase(&session);
+  session.deadline_ms = kNoDeadline;
+  std::optional<int64_t> since = gone_ms;
+  if (session.detached_ms != 0) {
+    since = since.has_value() ? std::min(*since, session.detached_ms)
+                              : session.detached_ms;
+  }
+  if (!since.has_value()) return;
+  session.deadline_ms = *since + session.window_ms;
+  by_deadline_.insert(&session);
+}
+
+}  // namespace roomlog

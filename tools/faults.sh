@@ -1,0 +1,9 @@
+# ./dev faults: a long run with real processes and clients while things break.
+
+dev_faults() {
+  need_packages build
+  need_node
+  tools/npm-ci test/e2e
+  bazel build //node:roomlog-edge //broker:roomlog-broker
+  node test/e2e/faults/run.mjs "$@"
+}
