@@ -14,9 +14,11 @@ dev_test() {
   need_node
   tools/npm-ci test/e2e
   tools/npm-ci examples/chat
+  tools/npm-ci adapter
 
   say "building everything"
   bazel build //...
+  npm run --silent --prefix adapter build
 
   say "running the C++ tests"
   local cpp=0 e2e=0
@@ -34,7 +36,7 @@ dev_test() {
     node --test --test-concurrency=3 \
       --test-reporter=spec --test-reporter-destination=stdout \
       --test-reporter=tap --test-reporter-destination="$tap" \
-      ./*.test.mjs ./faults/*.test.mjs
+      ./*.test.mjs ./faults/*.test.mjs ../../adapter/test/*.test.mjs
   ) || e2e=$?
 
   local -a reports

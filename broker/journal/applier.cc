@@ -39,6 +39,16 @@ bool HasInquiry(const std::vector<JournalEntry>& entries, size_t begin,
                      });
 }
 
+// The same of one node's.
+bool HasInquiryOf(NodeNumber node, const std::vector<JournalEntry>& entries,
+                  size_t begin, size_t end) {
+  return std::any_of(entries.begin() + begin, entries.begin() + end,
+                     [node](const JournalEntry& entry) {
+                       const auto* inquiry = std::get_if<RoomInquiry>(&entry);
+                       return inquiry != nullptr && inquiry->node == node;
+                     });
+}
+
 // Adds `run` to `runs`, as part of the last one if it simply goes on.
 void AddRun(PublishedRun run, std::vector<PublishedRun>* runs) {
   if (!runs->empty()) {
@@ -108,7 +118,7 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
   }
   Pending pending;
   // Whoever asks for a head hears it after every event that it covers, so the
-  // order of the questions among the publishes does not matter.
+  // order of the questions among the publishes of others does not matter.
   size_t answered = 0;
   const auto answer_through = [&](size_t end) {
     for (; answered < end; ++answered) {
@@ -141,8 +151,11 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
       TakeEphemeral(*batch, &pending);
       continue;
     }
-    if ((*batch)->has_session_operations && HasInquiry(entries, answered, i)) {
-      // And so is a notice.
+    if (((*batch)->has_session_operations &&
+         HasInquiry(entries, answered, i)) ||
+        HasInquiryOf((*batch)->node, entries, answered, i)) {
+      // And so is a notice. And who joins a room and then speaks in it hears
+      // that: the head that it is told must not cover it.
       Write(&pending, results);
       pending = Pending();
       answer_through(i);

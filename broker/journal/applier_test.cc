@@ -108,9 +108,10 @@ class ApplierTest : public ::testing::Test {
     Note(results);
     return std::get<RoomsFound>(results.back());
   }
-  static RoomInquiry Inquiry(const std::vector<std::string>& rooms) {
+  static RoomInquiry Inquiry(const std::vector<std::string>& rooms,
+                             uint64_t node = 5) {
     RoomInquiry inquiry;
-    inquiry.node = NodeNumber(5);
+    inquiry.node = NodeNumber(node);
     for (const std::string& room : rooms) {
       inquiry.handles.push_back(RoomHandle(inquiry.rooms.size() + 1));
       inquiry.rooms.push_back(room);
@@ -417,6 +418,27 @@ TEST_F(ApplierTest, EphemeralEventsTakeTheirPlaceInTheOrderAndAreNotKept) {
                           absl::StrCat(before + 2, " wink after ", before + 1),
                           absl::StrCat(before + 3, " y after ", before + 1)));
   EXPECT_THAT(Kept("a"), ElementsAre("before", "x", "y"));
+}
+
+TEST_F(ApplierTest, WhatANodeSaysAfterItAskedIsBeyondTheHeadItIsTold) {
+  const std::vector<JournalResult> results = Apply(
+      {MakeBatch({.producer = 1, .events = {{Room("a"), "x"}}, .node = 1}),
+       Inquiry({Room("a")}, 1),
+       MakeBatch({.producer = 2, .events = {{Room("a"), "y"}}, .node = 2}),
+       MakeBatch({.producer = 1,
+                  .first_number = 2,
+                  .events = {{Room("a"), "z"}},
+                  .node = 1})});
+  std::string order;
+  for (const JournalResult& result : results) {
+    if (std::holds_alternative<RoomsFound>(result)) order += "found ";
+    const auto* commit = std::get_if<std::shared_ptr<const Commit>>(&result);
+    if (commit == nullptr) continue;
+    for (const NewEvent& event : (*commit)->events) {
+      order += std::string(event.packet) + " ";
+    }
+  }
+  EXPECT_EQ(order, "x y found z ");
 }
 
 TEST_F(ApplierTest, EphemeralEventsAreForThoseWhoAskedBefore) {

@@ -16,11 +16,11 @@ std::optional<Offset> CatchUp::Lane::first() const {
 }
 
 void CatchUp::AddRoom(const RoomKey& room, Member member, Offset after,
-                      Position position) {
-  Replay replay = Replay::ForMember(room, after, position);
+                      Position end, Offset known) {
+  Replay replay = Replay::ForMember(room, after, end, known);
   if (replay.done()) return;
   lanes_.push_back(std::make_unique<Lane>(++last_id_, std::move(member),
-                                          std::move(replay), position));
+                                          std::move(replay), end));
 }
 
 void CatchUp::DropGone() {

@@ -46,9 +46,10 @@ class CatchUp {
   CatchUp(Offset through, size_t page_events)
       : through_(through), page_events_(page_events) {}
 
-  // What `room` said after `after`, up to its `position`.
-  void AddRoom(const RoomKey& room, Member member, Offset after,
-               Position position);
+  // What `room` said after `after`, up to `end`. It is known to reach to
+  // `known`, and may be silent between there and `end`.
+  void AddRoom(const RoomKey& room, Member member, Offset after, Position end,
+               Offset known);
 
   // Forgets the rooms that were left meanwhile.
   void DropGone();

@@ -171,6 +171,7 @@ absl::Status Replay::Send(const HistoryPage& page, bool last,
       return absl::OkStatus();
     }
     cursor_ = event.offset;
+    known_ = std::max(known_, event.offset);
     ++sent;
     ++sent_;
   }

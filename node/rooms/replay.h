@@ -3,6 +3,7 @@
 #ifndef ROOMLOG_NODE_ROOMS_REPLAY_H_
 #define ROOMLOG_NODE_ROOMS_REPLAY_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -72,6 +73,12 @@ class Replay {
   std::optional<Gap> TakeGap() { return std::exchange(gap_, std::nullopt); }
 
   size_t sent() const { return sent_; }
+
+  // position(), or if the room is silent before that, its last known event.
+  Position last_known() const {
+    if (cursor_ != through_.offset) return position();
+    return {through_.epoch, std::max(known_, after_)};
+  }
 
  private:
   enum class Step {

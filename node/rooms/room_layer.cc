@@ -324,7 +324,9 @@ void RoomLayer::FinishJoin(Membership& member) {
   const Position end = replay.position();
   const bool from_now =
       std::holds_alternative<FromNow>(*member.requests.front().join);
-  Joined joined{end, replay.sent(), replay.gap()};
+  // Said from now on, it begins where the client is.
+  Joined joined{from_now ? end : replay.last_known(), replay.sent(),
+                replay.gap()};
   if (member.is_in && from_now) {
     // It may be ahead of the room, and stays there.
     joined.position.offset = std::max(end.offset, member.from);

@@ -61,9 +61,16 @@ bool RoomLayer::BeginCatchUp(RoomClient& client) {
   if (client.collection != nullptr && !client.collection->histories.empty()) {
     bound = client.collection->histories.front().member->from;
   }
+  // A loop that has not heard all up to there does not know where its rooms
+  // end; the log does.
+  const bool is_behind = bound.has_value() && stream_position_.offset < *bound;
   const auto end_of = [&](const Room& room) {
     Position end = *room.position;
-    if (bound.has_value()) end.offset = std::min(end.offset, *bound);
+    if (is_behind) {
+      end.offset = *bound;
+    } else if (bound.has_value()) {
+      end.offset = std::min(end.offset, *bound);
+    }
     return end;
   };
   for (Membership* const member : client.MembershipsInOrder()) {
@@ -87,8 +94,10 @@ bool RoomLayer::BeginCatchUp(RoomClient& client) {
   }
   client.catch_up = std::make_shared<CatchUp>(through, client.page_events);
   for (Membership* const member : moved) {
-    client.catch_up->AddRoom(member->room.key, member->weak_from_this(),
-                             member->place(), end_of(member->room));
+    const Position end = end_of(member->room);
+    client.catch_up->AddRoom(
+        member->room.key, member->weak_from_this(), member->place(), end,
+        std::min(end.offset, member->room.position->offset));
   }
   return true;
 }

@@ -160,7 +160,9 @@ void ServerLoop::Bury(Socket& socket) {
 void ServerLoop::OnEvent(SocketWire& wire, const IncomingEvent& event) {
   const LoopPort::Scope scope(port_.get());
   const auto found = sockets_.find(&wire);
-  if (found != sockets_.end()) found->second->Dispatch(event);
+  if (found == sockets_.end()) return;
+  Socket& socket = *found->second;
+  if (!socket.leaves_with_close_.has_value()) socket.Dispatch(event);
 }
 
 void ServerLoop::OnAck(SocketWire& wire, const IncomingAck& ack) {
@@ -189,6 +191,46 @@ void ServerLoop::End(Socket& socket, absl::string_view reason) {
   Bury(socket);
 }
 
+void ServerLoop::PartWith(Socket& socket) {
+  const auto disconnect = [this, self = std::weak_ptr<Socket*>(socket.self_)] {
+    const std::shared_ptr<Socket*> socket = self.lock();
+    if (socket != nullptr) Disconnect(**socket);
+  };
+  if (socket.session_ != nullptr && !socket.session_->waiting.empty()) {
+    // SayWaiting() calls again, unless the broker takes too long.
+    timers_.At(clock_.Steady() + kLastWordsTime, disconnect);
+    return;
+  }
+  // Without the cluster's requests nothing comes back to this loop alone.
+  if (heard_ == said_ || !core_->follow_namespaces) return disconnect();
+  // An event to ourselves: what was said before it comes before it.
+  const uint64_t id = requests_.Begin(
+      1, kLastWordsTime,
+      [this, said = said_, disconnect](const absl::Status& status,
+                                       const ClusterRequests::Answers&) {
+        if (status.ok()) heard_ = std::max(heard_, said);
+        disconnect();
+      });
+  if (id == 0) return;  // Which was told.
+  proto::NodeAnswer nothing;
+  nothing.set_request(id);
+  nothing.mutable_server_side_answer();
+  rooms_.Publish({.room = *RoomKey::Make(kNodeNamespace, id_),
+                  .flags = proto::EVENT_FLAG_EPHEMERAL,
+                  .id = "",
+                  .packet = nothing.SerializeAsString()},
+                 TellRequest(id));
+}
+
+void ServerLoop::Disconnect(Socket& socket) {
+  if (std::exchange(socket.is_parted_with_, true)) return;
+  if (*socket.leaves_with_close_) {
+    socket.wire_.DisconnectClient();
+  } else {
+    socket.wire_.Disconnect();
+  }
+}
+
 void ServerLoop::OnDrained(SocketWire& wire) {
   const LoopPort::Scope scope(port_.get());
   rooms_.OnDrained(wire);
@@ -196,11 +238,15 @@ void ServerLoop::OnDrained(SocketWire& wire) {
 
 // ---- The log ----
 
+void ServerLoop::Say(PublishRequest request, Backplane::PublishDone done) {
+  ++said_;
+  rooms_.Publish(std::move(request), std::move(done));
+}
+
 void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
                          std::string id, PublishedDone done) {
   done = Guarded("publish", room.name_space(), std::move(done));
-  rooms_.Publish(
-      {.room = std::move(room),
+  Say({.room = std::move(room),
        .flags = flags | proto::EVENT_FLAG_ROOM_APPLICATION,
        .id = std::move(id),
        .packet = std::move(packet)},

@@ -84,6 +84,9 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
                PublishedDone done);
   void ReadHistory(HistoryQuery query, HistoryDone done);
 
+  // Ends a socket's connection once it has all that was said before.
+  void PartWith(Socket& socket);
+
   // What the program says to one socket that may come back.
   void EmitByLog(Socket& socket, SocketSession::Emit emit);
   // The program may be changing what it keeps with the socket.
@@ -129,6 +132,9 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   void Refuse(Socket& socket, const Next::Refusal& refusal);
   // It is gone, and the program is told.
   void End(Socket& socket, absl::string_view reason);
+  // Publishes what the program says.
+  void Say(PublishRequest request, Backplane::PublishDone done);
+  void Disconnect(Socket& socket);
   // Nobody here is to find the socket any more.
   void Bury(Socket& socket);
 
@@ -204,6 +210,8 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   // Gone, but perhaps still in the hands of the handler that did it.
   std::vector<std::unique_ptr<Socket>> buried_;
   uint64_t last_ack_id_ = 0;
+  uint64_t said_ = 0;   // How often Say() was called,
+  uint64_t heard_ = 0;  // and how much of that has certainly come back.
   uint64_t failed_emits_ = 0;  // Since the last tick.
   absl::Status last_failure_;
 };

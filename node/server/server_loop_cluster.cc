@@ -39,11 +39,11 @@ size_t ServerLoop::PublishCopies(
     // Nobody can be in a room of that name.
     if (!room.ok() || IsReservedRoom(room_name)) return;
     ++copies;
-    rooms_.Publish({.room = *std::move(room),
-                    .flags = flags,
-                    .id = "",
-                    .packet = AddressPacket(envelope, stored)},
-                   done());
+    Say({.room = *std::move(room),
+         .flags = flags,
+         .id = "",
+         .packet = AddressPacket(envelope, stored)},
+        done());
   };
   if (target.rooms.empty()) publish("");
   for (size_t i = 0; i < target.rooms.size(); ++i) {
@@ -130,11 +130,11 @@ void ServerLoop::PublishToNamespace(const std::string& name_space,
     if (done != nullptr) std::move(done)(room.status());
     return;
   }
-  rooms_.Publish({.room = *std::move(room),
-                  .flags = flags | proto::EVENT_FLAG_ADDRESSED,
-                  .id = "",
-                  .packet = AddressPacket(envelope, "")},
-                 std::move(done));
+  Say({.room = *std::move(room),
+       .flags = flags | proto::EVENT_FLAG_ADDRESSED,
+       .id = "",
+       .packet = AddressPacket(envelope, "")},
+      std::move(done));
 }
 
 void ServerLoop::Control(const BroadcastTarget& target,

@@ -392,6 +392,7 @@ void ServerLoop::SayWaiting(Socket& socket) {
   for (SocketSession::Emit& emit : std::exchange(session.waiting, {})) {
     EmitByLog(socket, std::move(emit));
   }
+  if (socket.leaves_with_close_.has_value()) PartWith(socket);
 }
 
 void ServerLoop::SayByLog(Socket& socket, const SocketSession::Emit& emit) {
@@ -407,8 +408,7 @@ void ServerLoop::SayByLog(Socket& socket, const SocketSession::Emit& emit) {
   if (!emit.packet.attachments.empty()) {
     flags |= proto::EVENT_FLAG_HAS_ATTACHMENTS;
   }
-  rooms_.Publish(
-      {.room = socket.session_->direct_room,
+  Say({.room = socket.session_->direct_room,
        .flags = flags,
        .id = "",
        .packet = AddressPacket(envelope, StorePacket(emit.packet))},

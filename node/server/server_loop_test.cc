@@ -369,6 +369,37 @@ TEST_F(ServerLoopTest, MovesSocketsInOneOrderWithEvents) {
   EXPECT_THAT(ann.TakeSent(), IsEmpty());
 }
 
+TEST_F(ServerLoopTest, WhoIsDisconnectedHearsWhatWasSaidBefore) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  SocketOf(ann).Join("room");
+  backplanes_.Settle();
+  a_.io().To("room").Emit("bye");
+  SocketOf(ann).Disconnect();
+  a_.io().To("room").Emit("too late");
+  Say(a_, ann, R"(["unheard"])");
+  EXPECT_FALSE(ann.disconnected());
+  backplanes_.Settle();
+  EXPECT_TRUE(ann.disconnected());
+  EXPECT_THAT(ann.TakeSent(), ElementsAre(R"(2["bye"])"));
+}
+
+TEST_F(ServerLoopTest, WhoIsDisconnectedGoesAtOnceIfNothingWasSaid) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  SocketOf(ann).Disconnect();
+  EXPECT_TRUE(ann.disconnected());
+}
+
+TEST_F(ServerLoopTest, WhoIsDisconnectedDoesNotWaitForABrokerThatIsAway) {
+  Start();
+  FakeSocket& ann = Connect(a_);
+  a_.io().Emit("lost");
+  SocketOf(ann).Disconnect();
+  Advance(kLastWordsTime);  // Nothing is told meanwhile.
+  EXPECT_TRUE(ann.disconnected());
+}
+
 TEST_F(ServerLoopTest, ServersTalkToEachOther) {
   std::vector<std::string> heard;
   for (TestServer* const server : {&a_, &b_}) {

@@ -479,6 +479,37 @@ TEST_F(ServerRecoveryTest, WhatOneSocketIsToldIsNotLostAndInOrder) {
               ElementsAre("first", "bytes", "last", "there", "at the end"));
 }
 
+TEST_F(ServerRecoveryTest, WhoIsDisconnectedHearsWhatItWasToldBefore) {
+  Start();
+  for (const bool was_told_before : {false, true}) {
+    SCOPED_TRACE(was_told_before);
+    FakeSocket& wire = Connect(a_);
+    OfficialClient ann;
+    if (was_told_before) SocketOf(wire).Emit("welcome");
+    Settle();
+    ann.TakeIn(wire);
+    ann.events.clear();
+    SocketOf(wire).Emit("bye");
+    SocketOf(wire).Disconnect();
+    SocketOf(wire).Emit("too late");
+    EXPECT_FALSE(wire.disconnected());
+    Settle();
+    EXPECT_TRUE(wire.disconnected());
+    ann.TakeIn(wire);
+    EXPECT_THAT(ann.events, ElementsAre("bye"));
+  }
+}
+
+TEST_F(ServerRecoveryTest, WhoIsDisconnectedDoesNotWaitForABrokerThatIsAway) {
+  Start();
+  FakeSocket& wire = Connect(a_);
+  SocketOf(wire).Emit("lost");
+  SocketOf(wire).Disconnect();
+  clock_.Advance(kLastWordsTime);
+  RunTimers();  // The broker has said nothing meanwhile.
+  EXPECT_TRUE(wire.disconnected());
+}
+
 TEST_F(ServerRecoveryTest, AQuestionIsAnsweredInItsPlace) {
   Start();
   FakeSocket& wire = Connect(a_);

@@ -88,6 +88,10 @@ void Socket::Send(const FrameList& frames) {
 
 void Socket::EmitValues(absl::string_view event, const Values& values,
                         AckDone done, const EmitOptions& options) {
+  if (leaves_with_close_.has_value()) {
+    if (done) done(absl::UnavailableError("socket has been disconnected"));
+    return;
+  }
   const bool is_skipped =
       options.is_volatile && wire_.queued_bytes() > kVolatileQueueBytesMax;
   if (is_skipped && !done) return;
@@ -266,11 +270,8 @@ void Socket::After(absl::Duration delay, absl::AnyInvocable<void() &&> task) {
 void Socket::Disconnect(bool close) {
   if (!is_connected_) return;
   is_connected_ = false;
-  if (close) {
-    wire_.DisconnectClient();
-  } else {
-    wire_.Disconnect();
-  }
+  leaves_with_close_ = close;
+  loop_.PartWith(*this);
 }
 
 }  // namespace roomlog

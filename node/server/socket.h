@@ -190,8 +190,10 @@ class Socket {
   // Calls `task` after `delay`, on the loop, unless the socket is gone by then.
   void After(absl::Duration delay, absl::AnyInvocable<void() &&> task);
 
-  // Ends its part in the namespace; with `close` the whole connection.
-  // OnDisconnect() comes later, not from within.
+  // Ends its part in the namespace; with `close` the whole connection. What was
+  // emitted before, to the socket or to its rooms, still reaches it, unless the
+  // cluster takes longer than kLastWordsTime; what the client says is not heard
+  // any more. OnDisconnect() comes later, not from within.
   void Disconnect(bool close = false);
 
  private:
@@ -222,6 +224,9 @@ class Socket {
   std::shared_ptr<AuthSession> auth_session_;
   bool is_accepted_ = false;
   bool is_connected_ = false;
+  // Disconnect() was called, and with what.
+  std::optional<bool> leaves_with_close_;
+  bool is_parted_with_ = false;  // The client was told.
   bool recovered_ = false;
   std::optional<SessionGap> recovery_gap_;
   std::unique_ptr<SocketSession> session_;  // Null: it cannot come back.

@@ -42,6 +42,10 @@ inline constexpr absl::Duration kSessionOpenTime = absl::Seconds(2);
 // How long a client that asks for its session waits while the broker is away:
 // longer than one takes to start again. After that it begins anew.
 inline constexpr absl::Duration kSessionRestoreTime = absl::Seconds(15);
+// How long a socket that the program disconnects waits for what was said to it
+// before: longer than a broker that is there takes, and not so long that
+// whoever is thrown out could stay while there is none.
+inline constexpr absl::Duration kLastWordsTime = absl::Seconds(2);
 // How long what could not be told the broker waits to be told again.
 inline constexpr absl::Duration kSessionRetryTime = absl::Seconds(1);
 // How long a server that stops waits until the broker has heard of its lost

@@ -20,6 +20,7 @@ void FakeSocket::Accept(absl::string_view private_id) {
 }
 
 void FakeSocket::Send(SharedFramePtr frame) {
+  if (disconnected_) return;  // As on the wire.
   if (!reads_) queued_bytes_ += frame->wire().size();
   // Without Engine.IO's packet type.
   sent_.emplace_back(frame->payload().substr(frame->is_binary() ? 0 : 1));

@@ -1,45 +1,55 @@
 // Each defect that is put in on purpose is found, as docs/guarantees.md says.
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/sim/simulated_run.h"
 
 namespace roomlog {
 namespace {
 
-using ::testing::Contains;
-using ::testing::Field;
+// Which seed meets a defect changes with whatever the code asks its clock and
+// its dice; that one of so many does must not.
+constexpr uint64_t kSeeds = 60;
 
 struct Case {
   Defect defect;
   const char* promise;
-  uint64_t seed;  // The first that finds it.
 };
 
 constexpr Case kCases[] = {
-    {Defect::kDeliverBeforeSync, "P2", 1}, {Defect::kReuseOffsets, "P6", 5},
-    {Defect::kForgetProducers, "P3", 3},   {Defect::kForgetIds, "P3", 1},
-    {Defect::kServeDamage, "P5", 4},       {Defect::kForgetTrimming, "P5", 1},
-    {Defect::kForgetMiddle, "P5", 1},      {Defect::kSkipSeam, "P5", 1},
-    {Defect::kOverlapSeam, "P4", 1},       {Defect::kKeepGapsToItself, "P5", 1},
-    {Defect::kAcknowledgeEarly, "P2", 1},  {Defect::kOwnEventsFirst, "P1", 1},
-    {Defect::kHeadTooLate, "P5", 1},       {Defect::kUnboundedQueue, "P7", 36},
+    {Defect::kDeliverBeforeSync, "P2"}, {Defect::kReuseOffsets, "P6"},
+    {Defect::kForgetProducers, "P3"},   {Defect::kForgetIds, "P3"},
+    {Defect::kServeDamage, "P5"},       {Defect::kForgetTrimming, "P5"},
+    {Defect::kForgetMiddle, "P5"},      {Defect::kSkipSeam, "P5"},
+    {Defect::kOverlapSeam, "P4"},       {Defect::kKeepGapsToItself, "P5"},
+    {Defect::kAcknowledgeEarly, "P2"},  {Defect::kOwnEventsFirst, "P1"},
+    {Defect::kHeadTooLate, "P5"},       {Defect::kUnboundedQueue, "P7"},
 };
 static_assert(std::size(kCases) == kDefectCount - 1);
+
+// The first seed whose run breaks the promise, if one does.
+std::optional<uint64_t> FirstSeedThatFinds(const Case& wanted) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SimulationOptions options;
+    options.defect = wanted.defect;
+    options.seed = seed;
+    SimulatedRun run(options);
+    run.Run();
+    for (const Finding& finding : run.oracle().findings()) {
+      if (finding.promise == wanted.promise) return seed;
+    }
+  }
+  return std::nullopt;
+}
 
 class DefectsTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(DefectsTest, AreFound) {
-  SimulationOptions options;
-  options.defect = GetParam().defect;
-  options.seed = GetParam().seed;
-  SimulatedRun run(options);
-  run.Run();
-  EXPECT_THAT(run.oracle().findings(),
-              Contains(Field(&Finding::promise, GetParam().promise)));
+  const std::optional<uint64_t> seed = FirstSeedThatFinds(GetParam());
+  ASSERT_TRUE(seed.has_value());
+  RecordProperty("seed", static_cast<int64_t>(*seed));
 }
 
 INSTANTIATE_TEST_SUITE_P(Defects, DefectsTest, ::testing::ValuesIn(kCases),

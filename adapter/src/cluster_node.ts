@@ -1,0 +1,127 @@
+// One Socket.IO server's place in the cluster, shared by the adapters of its
+// namespaces.
+import type {
+  Done, GapReason, PublishAnswer, PublishRequest, RoomEvent, RoomFollower, RoomHandle,
+} from "./backplane.js";
+import { BrokerLink, type BrokerLinkOptions, randomId } from "./broker_link.js";
+import { ClusterRequests } from "./cluster_requests.js";
+import { EventFlag } from "./generated/proto/events.js";
+import { NodeAnswer, type Request } from "./generated/proto/node_messages.js";
+import type { Position } from "./position.js";
+import { kNodeNamespace, roomKey } from "./room_key.js";
+import type { RoomlogError } from "./roomlog_error.js";
+import { asBuffer } from "./stored_packet.js";
+
+// Who follows a room. Its calls may follow and end rooms.
+export interface RoomListener {
+  onEvent(event: RoomEvent): void;
+  onFollowing?(): void;
+  onGap?(from: Position, to: Position, reason: GapReason): void;
+  onFollowFailed?(error: RoomlogError): void;
+}
+
+// The broker counts those who hold a room by their links, and each answers a
+// request once; so each server of a process has a node of its own.
+export class ClusterNode implements RoomFollower {
+  // Names this server in what it says to the others.
+  readonly serverId = randomId();
+  readonly requests = new ClusterRequests();
+  readonly link: BrokerLink;
+  readonly #id = `node-js-${randomId().toString(36)}`; // The room that takes its answers.
+  readonly #listeners = new Map<RoomHandle, RoomListener>();
+  readonly #onClosed: () => void;
+  #users = 0;
+
+  // Throws if `options.broker` is no address.
+  constructor(options: BrokerLinkOptions, onClosed: () => void) {
+    this.#onClosed = onClosed;
+    this.link = new BrokerLink(options, this);
+    this.follow(roomKey(kNodeNamespace, this.#id), {
+      onEvent: ({ packet }) => this.#onAnswer(packet),
+    });
+  }
+
+  retain(): void {
+    ++this.#users;
+  }
+  // The last one closes the link.
+  async release(): Promise<void> {
+    if (--this.#users > 0) return;
+    this.#onClosed();
+    await this.link.close();
+    this.requests.close();
+  }
+
+  follow(key: string, listener: RoomListener, after?: Position): RoomHandle {
+    const handle = this.link.follow(key, after);
+    this.#listeners.set(handle, listener);
+    return handle;
+  }
+  unfollow(handle: RoomHandle): void {
+    this.#listeners.delete(handle);
+    this.link.unfollow(handle);
+  }
+  publish(request: PublishRequest, done: Done<PublishAnswer>): void {
+    this.link.publish(request, done);
+  }
+
+  requestOf(id: bigint, timeoutMs: number): Request {
+    return { id, replyRoom: this.#id, timeoutMs: Math.min(Math.max(1, Math.ceil(timeoutMs)), 0xffffffff) };
+  }
+
+  answer(request: Request, given: Partial<NodeAnswer>): void {
+    const answer: NodeAnswer = { ...NodeAnswer.create(), ...given, request: request.id };
+    if (request.replyRoom === this.#id) {
+      this.requests.onAnswer(answer);
+      return;
+    }
+    let room: string;
+    try {
+      room = roomKey(kNodeNamespace, request.replyRoom);
+    } catch {
+      return; // Whoever asked is not there.
+    }
+    const packet = asBuffer(NodeAnswer.encode(answer).finish());
+    this.publish({ room, flags: EventFlag.EVENT_FLAG_EPHEMERAL, id: "", packet }, () => {
+      // If it is lost, whoever asked has a timeout.
+    });
+  }
+
+  #onAnswer(packet: Buffer): void {
+    let answer: NodeAnswer;
+    try {
+      answer = NodeAnswer.decode(packet);
+    } catch {
+      return;
+    }
+    this.requests.onAnswer(answer);
+  }
+
+  // RoomFollower:
+  onFollowing(room: RoomHandle): void {
+    this.#guard(() => this.#listeners.get(room)?.onFollowing?.());
+  }
+  onFollowFailed(room: RoomHandle, error: RoomlogError): void {
+    const listener = this.#listeners.get(room);
+    this.#listeners.delete(room);
+    this.#guard(() => listener?.onFollowFailed?.(error));
+  }
+  onEvent(event: RoomEvent): void {
+    this.#guard(() => this.#listeners.get(event.room)?.onEvent(event));
+  }
+  onGap(room: RoomHandle, from: Position, to: Position, reason: GapReason): void {
+    this.#guard(() => this.#listeners.get(room)?.onGap?.(from, to, reason));
+  }
+
+  // What a program's listener throws is its own affair, and shall not stop the link
+  // in the middle of a message.
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+}
