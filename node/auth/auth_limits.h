@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
+#include "base/limits.h"
 
 namespace roomlog {
 
@@ -14,7 +15,7 @@ namespace roomlog {
 inline constexpr size_t kTokenBytesMax = size_t{8} << 10;
 // A user's name. As long as a room's, so that rooms can be named after users.
 // A token with a longer one is refused.
-inline constexpr size_t kUserNameBytesMax = 255;
+inline constexpr size_t kUserNameBytesMax = kSessionUserBytesMax;
 // Room patterns of one right in one token, or in the configuration: each is
 // tried for each request. More are refused.
 inline constexpr size_t kRoomPatternsMax = 64;

@@ -15,6 +15,7 @@ constexpr absl::string_view kTokenMissing = "token_missing";
 constexpr absl::string_view kTokenInvalid = "token_invalid";
 constexpr absl::string_view kTokenExpired = "token_expired";
 constexpr absl::string_view kLimit = "limit";
+constexpr absl::string_view kForbidden = "forbidden";
 
 constexpr absl::Duration kLookAgain = absl::Seconds(1);
 
@@ -53,8 +54,14 @@ Authentication::Authentication(AuthenticationOptions options, Keys keys,
       users_(options.users) {}
 
 void Authentication::Protect(Namespace name_space) {
-  name_space.Use(
-      [this](Socket& socket, const Next& next) { Admit(socket, next); });
+  name_space.LetInBy(
+      {.user_of =
+           [this](const Value& auth) {
+             absl::StatusOr<Claims> claims = Check(auth["token"].AsString());
+             return claims.ok() ? std::move(claims->user) : std::string();
+           },
+       .admit = [this](Socket& socket,
+                       const Next& next) { Admit(socket, next); }});
 }
 
 absl::StatusOr<Claims> Authentication::Check(absl::string_view token) const {
@@ -79,27 +86,45 @@ void Authentication::Admit(Socket& socket, const Next& next) {
         {kLimit, absl::StrCat("the user has ", users_.limits().sockets_max,
                               " sockets on this node already")});
   }
-  Permissions permissions(std::move(claims->user), grants_,
-                          std::move(claims->grants));
-  // Recovery would take it into its rooms, and send what was said there,
-  // without asking for either.
-  for (const std::string& room : socket.RestoredRooms()) {
-    if (!keeps_rooms_to_grants_ ||
-        permissions.May(Right::kJoin, socket.name_space().name(), room)) {
-      continue;
-    }
-    return refuse({kTokenInvalid,
-                   "the token does not grant the rooms of the session that it "
-                   "came with; connect without a session"});
-  }
-  socket.set_auth_session(
-      std::make_shared<AuthSession>(std::move(permissions), claims->expires,
-                                    claims->issued_at, std::move(place)));
+  socket.set_user(claims->user);
+  const auto session = std::make_shared<AuthSession>(
+      Permissions(std::move(claims->user), grants_, std::move(claims->grants)),
+      claims->expires, claims->issued_at, std::move(place));
+  socket.set_auth_session(session);
+  // Not with the last of its handlers: whoever comes back may take its place
+  // before they are gone.
+  socket.OnDisconnect(
+      [session](absl::string_view) { session->place().GiveUp(); });
+  GiveUpRooms(socket, *session);
+  session->place().SetRooms(socket.RestoredRooms().size());
   socket.On(kRenewEvent, [this, &socket](const Args& args, const Ack& ack) {
     Renew(socket, args, ack);
   });
   ScheduleLook(socket);
   next();
+}
+
+void Authentication::GiveUpRooms(Socket& socket, AuthSession& session) const {
+  if (!keeps_rooms_to_grants_) return;
+  Value::Array left;
+  for (const RestoredRoom& room : socket.RestoredRooms()) {
+    const auto may = [&](Right right) {
+      return session.permissions().May(right, socket.name_space().name(),
+                                       room.name);
+    };
+    if (may(Right::kJoin) && (!room.with_history || may(Right::kHistory))) {
+      continue;
+    }
+    socket.GiveUpRestoredRoom(room.name);
+    left.push_back(room.name);
+  }
+  if (left.empty()) return;
+  socket.Emit(
+      kLeftEvent,
+      Value::ObjectOf(
+          {{"rooms", std::move(left)},
+           {"code", kForbidden},
+           {"message", "the token does not grant these rooms any more"}}));
 }
 
 void Authentication::Renew(Socket& socket, const Args& args, const Ack& ack) {
@@ -158,8 +183,8 @@ void Authentication::Look(Socket& socket) {
     session.next_look_ = clock_.Steady() + kLookAgain;
     return socket.After(kLookAgain, [this, &socket] { Look(socket); });
   }
-  socket.Emit(kClosedEvent,
-              ToValue({kTokenExpired, "the token's time is over"}));
+  socket.EmitAtOnce(kClosedEvent,
+                    {ToValue({kTokenExpired, "the token's time is over"})});
   socket.Disconnect();
 }
 

@@ -1,4 +1,4 @@
-// Lets nobody in who cannot prove who he is: a middleware.
+// Lets nobody in who cannot prove who he is: a gatekeeper.
 #ifndef ROOMLOG_NODE_AUTH_AUTHENTICATION_H_
 #define ROOMLOG_NODE_AUTH_AUTHENTICATION_H_
 
@@ -25,8 +25,8 @@ struct AuthenticationOptions {
   Grants grants;  // To every user, beside what his token grants.
   UserLimits users;
   // Whether a socket may be in no room that Right::kJoin does not grant it: it
-  // leaves those that a newer token does not grant, and cannot recover a
-  // session with others. False for programs that put sockets into rooms as they
+  // leaves those that a newer token does not grant, and is not in them again
+  // when it comes back. False for programs that put sockets into rooms as they
   // see fit.
   bool keeps_rooms_to_grants = true;
 };
@@ -50,16 +50,21 @@ class Authentication {
   Authentication(AuthenticationOptions options, Keys keys, const Clock& clock);
 
   // Every client of the namespace, or of all that a pattern takes, has an
-  // auth_session() from then on. Middlewares given before see clients that
-  // nobody knows yet.
+  // auth_session() from then on, in middlewares, too. It gets back only
+  // sessions of its own user.
   void Protect(Namespace name_space);
 
   static constexpr absl::string_view kRenewEvent = "auth:renew";
   // Said to a client before it is disconnected: ({code, message}).
   static constexpr absl::string_view kClosedEvent = "roomlog:closed";
+  // Said to a client that has come back and is not in all of its rooms again:
+  // ({rooms, code, message}).
+  static constexpr absl::string_view kLeftEvent = "roomlog:left";
 
  private:
   void Admit(Socket& socket, const Next& next);
+  // Holds a client that has come back to what its token grants now.
+  void GiveUpRooms(Socket& socket, AuthSession& session) const;
   void Renew(Socket& socket, const Args& args, const Ack& ack);
   absl::StatusOr<Claims> Check(absl::string_view token) const;
   // Looks at the socket's token again in time.

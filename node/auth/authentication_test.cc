@@ -1,23 +1,15 @@
 #include "node/auth/authentication.h"
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "node/application/room_application.h"
 #include "node/auth/auth_limits.h"
-#include "node/auth/room_access.h"
+#include "node/auth/edge_with_tokens.h"
 #include "node/auth/signing_key.h"
-#include "node/server/server_core.h"
-#include "node/server/server_loop.h"
-#include "test/fakes/fake_clock.h"
-#include "test/fakes/fake_socket.h"
-#include "test/fakes/shared_backplanes.h"
 
 namespace roomlog {
 namespace {
@@ -33,94 +25,7 @@ constexpr absl::string_view kOk = R"("ok":true)";
 constexpr absl::string_view kForbidden = R"("code":"forbidden")";
 constexpr absl::string_view kLimit = R"("code":"limit")";
 
-// An edge with the room application, whose clients must show tokens.
-class AuthenticationTest : public ::testing::Test {
- protected:
-  void Start(AuthenticationOptions options, SocketLimits limits = {}) {
-    auto keys =
-        std::make_shared<const KeySet>(*KeySet::FromSecret(key_.FileText()));
-    authentication_ = std::make_unique<Authentication>(
-        std::move(options), [keys] { return keys; }, clock_);
-    access_ = std::make_unique<RoomAccess>(limits, clock_);
-    application_ = std::make_unique<RoomApplication>("node", access_.get());
-    auto core = std::make_shared<ServerCore>();
-    core->follow_namespaces = false;
-    auto rules = std::make_shared<NamespaceRules>();
-    core->patterns.emplace_back([](absl::string_view) { return true; }, rules);
-    const Namespace all(core, rules, "");
-    authentication_->Protect(all);
-    application_->Serve(all);
-    const auto port = std::make_shared<LoopPort>(
-        [](LoopPort::Task task) { std::move(task)(); });
-    loop_ = std::make_unique<ServerLoop>(core, 0, "loop", backplanes_.Add(),
-                                         clock_, port);
-    core->loops.push_back({port, loop_.get()});
-    backplanes_.set_follower(0, &loop_->follower());
-  }
-  void Start(absl::string_view grants) {
-    AuthenticationOptions options;
-    options.grants = *Grants::Parse(grants);
-    options.tokens.leeway = absl::ZeroDuration();
-    Start(std::move(options));
-  }
-
-  // Valid for 100 s from now; `more` are claims such as `,"iss":"x"`.
-  std::string TokenOf(absl::string_view user, absl::string_view more = "",
-                      int seconds = 100) const {
-    return key_.Token(absl::StrCat(R"({"sub":")", user, R"(","exp":)",
-                                   absl::ToUnixSeconds(clock_.Now()) + seconds,
-                                   more, "}"));
-  }
-
-  FakeSocket& ConnectWith(absl::string_view auth,
-                          std::string name_space = "/") {
-    wires_.push_back(std::make_unique<FakeSocket>(
-        absl::StrCat("123456789012345678", 10 + wires_.size()),
-        std::move(name_space)));
-    wires_.back()->set_auth(std::string(auth));
-    loop_->OnConnect(*wires_.back());
-    return *wires_.back();
-  }
-  FakeSocket& Connect(absl::string_view token, std::string name_space = "/") {
-    return ConnectWith(absl::StrCat(R"({"token":")", token, R"("})"),
-                       std::move(name_space));
-  }
-
-  // Sends an event, a JSON array, and returns the answer to it.
-  std::string Ask(FakeSocket& wire, const std::string& event) {
-    wire.TakeSent();
-    const size_t end = event.find('"', 2);
-    loop_->OnEvent(wire, {.name = absl::string_view(event).substr(2, end - 2),
-                          .arguments = event,
-                          .ack_id = 7});
-    backplanes_.Settle();
-    std::string answer;
-    for (const std::string& sent : wire.TakeSent()) {
-      if (absl::StartsWith(sent, "7[") || absl::StartsWith(sent, "37[")) {
-        answer += sent;
-      }
-    }
-    return answer;
-  }
-  std::string Renew(FakeSocket& wire, absl::string_view token) {
-    return Ask(wire,
-               absl::StrCat(R"(["auth:renew",{"token":")", token, R"("}])"));
-  }
-
-  void Pass(absl::Duration time) {
-    clock_.Advance(time);
-    loop_->timers().Run(clock_.Steady());
-  }
-
-  const SigningKey key_{SignatureAlgorithm::kHs256};
-  FakeClock clock_;
-  SharedBackplanes backplanes_;
-  std::unique_ptr<Authentication> authentication_;
-  std::unique_ptr<RoomAccess> access_;
-  std::unique_ptr<RoomApplication> application_;
-  std::vector<std::unique_ptr<FakeSocket>> wires_;
-  std::unique_ptr<ServerLoop> loop_;
-};
+using AuthenticationTest = EdgeWithTokens;
 
 TEST_F(AuthenticationTest, LetsInWhoShowsAToken) {
   Start("");
@@ -252,6 +157,25 @@ TEST_F(AuthenticationTest, TakesAClientOutOfRoomsThatANewerTokenDoesNotGrant) {
               HasSubstr(R"("left":["a"])"));
   EXPECT_THAT(Ask(ann, R"(["join","a"])"), HasSubstr(kForbidden));
   EXPECT_THAT(Ask(ann, R"(["join","b"])"), HasSubstr(kOk));
+}
+
+// Whose key is gone stays until its token ends, and renews by a newer one.
+TEST_F(AuthenticationTest, AKeyIsReplacedWhileAClientIsConnected) {
+  Start("all=*");
+  FakeSocket& ann = Connect(TokenOf("ann"));
+  const std::string old_token = TokenOf("ann", "", 500);
+  const SigningKey next(SignatureAlgorithm::kEdDsa);
+  keys_ =
+      std::make_shared<const KeySet>(*KeySet::FromPublicKeys(next.FileText()));
+  EXPECT_THAT(Ask(ann, R"(["join","lobby"])"), HasSubstr(kOk));
+  EXPECT_THAT(Connect(old_token).refusal(), HasSubstr("token_invalid"));
+  EXPECT_THAT(Renew(ann, old_token), HasSubstr("token_invalid"));
+  const std::string new_token = next.Token(absl::StrCat(
+      R"({"sub":"ann","exp":)", absl::ToUnixSeconds(clock_.Now()) + 200, "}"));
+  EXPECT_TRUE(Connect(new_token).accepted());
+  EXPECT_THAT(Renew(ann, new_token), HasSubstr(kOk));
+  for (int i = 0; i < 3; ++i) Pass(absl::Seconds(50));
+  EXPECT_FALSE(ann.disconnected());
 }
 
 // Who renews without end costs a few timers, not one each time.

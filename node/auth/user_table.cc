@@ -17,8 +17,11 @@ UserTable::Place::Place(UserTable& table, std::string name,
                         std::shared_ptr<User> user)
     : table_(table), name_(std::move(name)), user_(std::move(user)) {}
 
-UserTable::Place::~Place() {
+UserTable::Place::~Place() { GiveUp(); }
+
+void UserTable::Place::GiveUp() {
   SetRooms(0);
+  if (std::exchange(is_given_up_, true)) return;
   const std::lock_guard lock(table_.mutex_);
   if (--user_->sockets == 0) table_.users_.erase(name_);
 }
@@ -29,12 +32,14 @@ bool UserTable::Place::TakeEvent(absl::Duration now) {
 }
 
 void UserTable::Place::SetRooms(size_t count) {
+  if (is_given_up_) return;
   const std::lock_guard lock(user_->mutex);
   user_->rooms += count - rooms_;  // Modulo 2^64 when there are fewer.
   rooms_ = count;
 }
 
 bool UserTable::Place::TakeRoom() {
+  if (is_given_up_) return false;
   const std::lock_guard lock(user_->mutex);
   const size_t max = table_.limits_.rooms_max;
   if (max != 0 && user_->rooms >= max) return false;

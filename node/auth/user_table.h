@@ -27,7 +27,8 @@ class UserTable {
  public:
   explicit UserTable(UserLimits limits) : limits_(limits) {}
 
-  // One socket of a user, until it is destroyed. Any thread, one at a time.
+  // One socket of a user, until it is given up or destroyed. Any thread, one at
+  // a time.
   class Place {
    public:
     ~Place();
@@ -36,6 +37,8 @@ class UserTable {
 
     // Whether one more event may come now, in steady time.
     bool TakeEvent(absl::Duration now);
+    // The socket is gone; nothing is counted any more.
+    void GiveUp();
     // The socket is in so many rooms now.
     void SetRooms(size_t count);
     // Counts one more room of the socket, if the user may be in one more.
@@ -51,6 +54,7 @@ class UserTable {
     const std::string name_;
     const std::shared_ptr<User> user_;
     size_t rooms_ = 0;
+    bool is_given_up_ = false;
   };
 
   // A place for one more socket; null if the user has sockets_max already.

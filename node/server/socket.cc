@@ -1,5 +1,7 @@
 #include "node/server/socket.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "node/rooms/direct_room.h"
@@ -120,6 +122,19 @@ void Socket::EmitValues(absl::string_view event, const Values& values,
     return;
   }
   if (loop_.recovers() && !ack_id.has_value()) EndInNoString(&packet->text);
+  Send(MakeFrames(*packet));
+}
+
+void Socket::EmitAtOnce(absl::string_view event, const Values& values) {
+  absl::StatusOr<EncodedPacket> packet =
+      EncodeEvent(name_space_.name(), event, values, std::nullopt);
+  if (!packet.ok()) {
+    loop_.Log(absl::StrCat("\"", event, "\" cannot be emitted in ",
+                           name_space_.name(), ": ",
+                           packet.status().message()));
+    return;
+  }
+  if (loop_.recovers()) EndInNoString(&packet->text);
   Send(MakeFrames(*packet));
 }
 
@@ -247,14 +262,26 @@ void Socket::History(HistoryQuery query, HistoryDone done) {
   loop_.rooms().ReadHistory(wire_, std::move(query), std::move(done));
 }
 
-std::vector<std::string> Socket::RestoredRooms() const {
-  std::vector<std::string> rooms;
+std::vector<RestoredRoom> Socket::RestoredRooms() const {
+  std::vector<RestoredRoom> rooms;
   if (session_ == nullptr || session_->restored == nullptr) return rooms;
   for (const proto::SessionRoom& room : session_->restored->record.rooms()) {
     if (room.name().empty() || IsReservedRoom(room.name())) continue;
-    rooms.push_back(room.name());
+    rooms.push_back({room.name(), !room.start().empty()});
   }
   return rooms;
+}
+
+void Socket::GiveUpRestoredRoom(absl::string_view room) {
+  if (session_ == nullptr || session_->restored == nullptr) return;
+  if (room.empty() || IsReservedRoom(room)) return;
+  auto& rooms = *session_->restored->record.mutable_rooms();
+  const auto kept = std::remove_if(
+      rooms.begin(), rooms.end(),
+      [&](const proto::SessionRoom& each) { return each.name() == room; });
+  if (kept == rooms.end()) return;
+  rooms.erase(kept, rooms.end());
+  session_->given_up.emplace_back(room);
 }
 
 void Socket::After(absl::Duration delay, absl::AnyInvocable<void() &&> task) {

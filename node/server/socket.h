@@ -37,6 +37,13 @@ struct SocketHandshake {
   Value auth;                    // `{}` if it gave none.
 };
 
+// A room of a client that comes back.
+struct RestoredRoom {
+  std::string name;
+  // It was joined with history, some of which may still be owed.
+  bool with_history = false;
+};
+
 // Belongs to the loop of its connection: everything here is called on that
 // thread, which is the one that calls the socket's handlers. A handler may call
 // anything, on its own socket and on others of its loop. A reference is good
@@ -70,7 +77,10 @@ class Socket {
   bool recovered() const { return recovered_; }
   // For middlewares, while it is recovered(): the rooms that it is to be in
   // again. Empty once it is.
-  std::vector<std::string> RestoredRooms() const;
+  std::vector<RestoredRoom> RestoredRooms() const;
+  // For middlewares: it is not to be in that room again, nor to be sent what
+  // was said there.
+  void GiveUpRestoredRoom(absl::string_view room);
   // Why the client, which asked for its session, could not have it; null if it
   // could, or did not ask.
   const SessionGap* recovery_gap() const {
@@ -83,6 +93,10 @@ class Socket {
   void set_auth_session(std::shared_ptr<AuthSession> session) {
     auth_session_ = std::move(session);
   }
+  // Whose it is, empty if nobody knows. Who comes back to it is the same user.
+  const std::string& user() const { return user_; }
+  // For gatekeepers.
+  void set_user(std::string user) { user_ = std::move(user); }
   // In the namespace: no longer from within a middleware, not yet after
   // Disconnect().
   bool is_connected() const { return is_connected_; }
@@ -133,6 +147,10 @@ class Socket {
   };
   void EmitValues(absl::string_view event, const Values& values, AckDone done,
                   const EmitOptions& options);
+
+  // Past the log, also with recovery, and before what is on its way there: the
+  // last words to a socket that is about to be disconnected.
+  void EmitAtOnce(absl::string_view event, const Values& values);
 
   // socket.Timeout(absl::Seconds(5)).Emit("question", [](auto& answer) {...});
   class Emitter {
@@ -221,6 +239,7 @@ class Socket {
   SocketWire& wire_;
   const Namespace name_space_;
   Value data_;
+  std::string user_;
   std::shared_ptr<AuthSession> auth_session_;
   bool is_accepted_ = false;
   bool is_connected_ = false;
