@@ -32,6 +32,8 @@ inline constexpr size_t kSecretBytesMin = 32;
 // whoever sends tokens keep a loop busy.
 inline constexpr int kRsaBitsMin = 2048;
 inline constexpr int kRsaBitsMax = 4096;
+// Nearly all keys have 65537. Checking takes as long as this has bits.
+inline constexpr int kRsaExponentBitsMax = 64;
 // How far the clocks of who signs and who checks may be apart by configuration.
 inline constexpr absl::Duration kLeewayMax = absl::Minutes(5);
 // A socket's token is looked at again after so long at the latest, as the time

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "node/auth/base64url.h"
+#include "node/auth/unique_members.h"
 
 namespace roomlog {
 namespace {
@@ -162,6 +163,9 @@ absl::StatusOr<SignatureKey> KeyOf(object json, SignatureAlgorithm algorithm) {
 }  // namespace
 
 absl::StatusOr<std::optional<Jwk>> ReadJwk(object json) {
+  if (!HasUniqueMembers(json)) {
+    return absl::InvalidArgumentError("it says a thing twice");
+  }
   const std::optional<SignatureAlgorithm> algorithm = AlgorithmOf(json);
   if (!algorithm.has_value() || !IsForVerifying(json, *algorithm)) {
     return std::nullopt;

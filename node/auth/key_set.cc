@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "node/auth/auth_limits.h"
 #include "node/auth/jwk.h"
+#include "node/auth/unique_members.h"
 
 namespace roomlog {
 namespace {
@@ -94,11 +95,17 @@ absl::StatusOr<KeySet> KeySet::FromPem(absl::string_view text) {
 
 absl::StatusOr<KeySet> KeySet::FromJwks(absl::string_view text) {
   simdjson::dom::parser parser;
+  simdjson::dom::object members;
   simdjson::dom::array list;
-  if (const simdjson::error_code error =
-          parser.parse(text.data(), text.size())["keys"].get(list)) {
+  simdjson::error_code error =
+      parser.parse(text.data(), text.size()).get(members);
+  if (!error) error = members["keys"].get(list);
+  if (error) {
     return absl::InvalidArgumentError(
         absl::StrCat("no JWKS: ", simdjson::error_message(error)));
+  }
+  if (!HasUniqueMembers(members)) {
+    return absl::InvalidArgumentError("no JWKS: it says a thing twice");
   }
   KeySet keys;
   size_t number = 0;

@@ -95,6 +95,21 @@ TEST(KeySetTest, RefusesFilesThatAreBroken) {
            Jwks(absl::StrReplaceAll(key.Jwk("a"), {{"\"x\":\"", "\"x\":\"="}})),
            Jwks(R"({"kty":"RSA","n":"AQAB","e":"AQAB"})"),
            Jwks(R"({"kty":"RSA","n":"","e":"AQAB"})"),
+           std::string("null"),
+           std::string("\xff\xfe"),
+           Jwks("{}"),
+           Jwks("null"),
+           Jwks(key.Jwk("a") + "," + "[]"),
+           Jwks(R"({"kty":5})"),
+           // Who reads this and who signs might take another one of the two.
+           Jwks(key.Jwk("a", R"(,"x":"AAAA")")),
+           absl::StrCat(R"({"keys":[)", key.Jwk("a"), R"(],"keys":[]})"),
+           // With these everybody could sign.
+           Jwks(absl::StrReplaceAll(rsa.Jwk("a"), {{"AQAB", "AQ"}})),
+           Jwks(absl::StrReplaceAll(rsa.Jwk("a"), {{"AQAB", "Ag"}})),
+           // And this would keep a loop busy.
+           Jwks(absl::StrReplaceAll(
+               rsa.Jwk("a"), {{"AQAB", EncodeBase64Url(std::string(100, 1))}})),
            Jwks(R"({"kty":"OKP","crv":"Ed25519","x":"AAAA"})"),
            Jwks(R"({"kty":"oct","k":"c2hvcnQ"})"),
            Jwks(R"({"kty":"oct"})"),

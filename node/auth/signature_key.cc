@@ -1,5 +1,7 @@
 #include "node/auth/signature_key.h"
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -89,6 +91,18 @@ bool VerifiesEd25519(EVP_PKEY* key, absl::string_view text,
                           Bytes(text), text.size()) == 1;
 }
 
+// By an exponent of 1 everybody could sign, by an even one nobody; a long one
+// keeps a loop busy with each token.
+bool HasSoundExponent(const EVP_PKEY* key) {
+  BIGNUM* number = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &number) != 1) {
+    return false;
+  }
+  const std::unique_ptr<BIGNUM, decltype(&BN_free)> exponent(number, BN_free);
+  return BN_is_odd(number) && !BN_is_one(number) &&
+         BN_num_bits(number) <= kRsaExponentBitsMax;
+}
+
 bool IsOnP256(const EVP_PKEY* key) {
   char name[32] = {};
   size_t size = 0;
@@ -140,6 +154,11 @@ absl::StatusOr<SignatureKey> SignatureKey::FromPublicKey(
         return absl::InvalidArgumentError(
             absl::StrCat("an RSA key of ", bits, " bits; RS256 takes ",
                          kRsaBitsMin, " to ", kRsaBitsMax));
+      }
+      if (!HasSoundExponent(key.get())) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("an RSA key whose exponent is not odd, from 3 to ",
+                         kRsaExponentBitsMax, " bits"));
       }
       return SignatureKey(SignatureAlgorithm::kRs256, "", std::move(key));
     case EVP_PKEY_EC:

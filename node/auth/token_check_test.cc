@@ -108,6 +108,51 @@ TEST_F(TokenCheckTest, TakesNoPublicKeyForASecret) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+// Of keys of several kinds the name chooses one, and that serves its own
+// algorithm only, however the token was signed.
+TEST_F(TokenCheckTest, TakesNoNameOfAKeyOfAnotherKind) {
+  const SigningKey rsa(SignatureAlgorithm::kRs256);
+  const SigningKey es(SignatureAlgorithm::kEs256);
+  const KeySet keys = *KeySet::FromPublicKeys(
+      absl::StrCat(R"({"keys":[)", rsa.Jwk("rsa"), ",", es.Jwk("es"), ",",
+                   key_.Jwk("secret"), "]}"));
+  const auto check = [&](const SigningKey& by, absl::string_view algorithm,
+                         absl::string_view name) {
+    return CheckToken(by.Sign(absl::StrCat(R"({"alg":")", algorithm,
+                                           R"(","kid":")", name, R"("})"),
+                              kAnn),
+                      keys, {}, kNow);
+  };
+  EXPECT_THAT(check(rsa, "RS256", "rsa"), IsOk());
+  EXPECT_THAT(check(es, "ES256", "es"), IsOk());
+  EXPECT_THAT(check(key_, "HS256", "secret"), IsOk());
+  for (const SigningKey* by : {&rsa, &es, &key_}) {
+    for (const auto& [algorithm, name] :
+         std::vector<std::pair<absl::string_view, absl::string_view>>{
+             {"HS256", "rsa"},
+             {"HS256", "es"},
+             {"RS256", "es"},
+             {"RS256", "secret"},
+             {"ES256", "rsa"},
+             {"ES256", "secret"},
+             {"EdDSA", "es"},
+             {"none", "rsa"},
+             {"RS256", "nobody"}}) {
+      EXPECT_THAT(check(*by, algorithm, name), StatusIs(kUnauthenticated))
+          << algorithm << " " << name;
+    }
+  }
+}
+
+TEST_F(TokenCheckTest, RefusesJsonThatIsTooDeep) {
+  for (const absl::string_view open : {"[", R"({"a":)"}) {
+    std::string deep = R"({"sub":"ann","exp":1000060,"x":)";
+    while (deep.size() < kTokenBytesMax / 2) absl::StrAppend(&deep, open);
+    EXPECT_THAT(CheckClaims(deep), StatusIs(kUnauthenticated));
+    EXPECT_THAT(Check(key_.Sign(deep, kAnn)), StatusIs(kUnauthenticated));
+  }
+}
+
 TEST_F(TokenCheckTest, RefusesAnAlgorithmOfAnotherKind) {
   for (const SignatureAlgorithm algorithm : kAlgorithms) {
     const SigningKey key(algorithm);
@@ -137,6 +182,7 @@ TEST_F(TokenCheckTest, RefusesHeadersThatItDoesNotWhollyUnderstand) {
            R"({"alg":["HS256"]})",
            R"({"alg":"HS256","alg":"HS256"})",
            R"({"alg":"HS256","kid":"a","kid":"b"})",
+           R"({"alg":"HS256","\u0061lg":"none"})",
            R"({"alg":"HS256","kid":5})",
            R"({"alg":"HS256","kid":null})",
            R"({"alg":"HS256","crit":["exp"]})",
@@ -207,7 +253,14 @@ TEST_F(TokenCheckTest, RefusesClaimsThatItDoesNotWhollyUnderstand) {
            R"({"sub":"ann","exp":-1})",
            R"({"sub":"ann","exp":1000060000000})",  // Milliseconds.
            R"({"sub":"ann","exp":1e300})",
+           R"({"sub":"ann","exp":1e400})",
+           R"({"sub":"ann","exp":99999999999999999999999})",
+           R"({"sub":"ann","exp":true})",
+           R"({"sub":"ann","exp":[1000060]})",
            R"({"sub":"ann","sub":"bob","exp":1000060})",
+           R"({"sub":"ann","s\u0075b":"bob","exp":1000060})",
+           R"({"sub":"ann","exp":1000060,"roomlog":{},"roomlog":{}})",
+           R"({"sub":"ann","exp":1000060,"nbf":null})",
            R"({"sub":"ann","exp":1000060,"exp":9000000})",
            R"({"sub":"ann","exp":1000060,"nbf":"0"})",
            R"({"sub":"ann","exp":1000060,"iat":true})",
@@ -215,6 +268,10 @@ TEST_F(TokenCheckTest, RefusesClaimsThatItDoesNotWhollyUnderstand) {
            R"({"sub":"ann","exp":1000060,"aud":5})",
            R"({"sub":"ann","exp":1000060,"aud":[5]})",
            R"({"sub":"ann","exp":1000060,"aud":[]})",
+           R"({"sub":"ann","exp":1000060,"aud":null})",
+           R"({"sub":"ann","exp":1000060,"aud":{"chat":1}})",
+           R"({"sub":"ann","exp":1000060,"aud":[["chat"]]})",
+           R"({"sub":"ann","exp":1000060,"aud":["chat",null]})",
            R"({"sub":"ann","exp":1000060,"roomlog":[]})",
            R"({"sub":"ann","exp":1000060,"roomlog":{"jion":["x"]}})",
            R"({"sub":"ann","exp":1000060,"roomlog":{"join":"x"}})",
