@@ -14,6 +14,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/usage.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -113,6 +114,24 @@ absl::StatusOr<std::optional<LinkKeys>> ReadLinkKeys() {
   return LinkKeys{*std::move(own), *std::move(theirs)};
 }
 
+// As browsers write them: a scheme, a host and perhaps a port. What is written
+// in another way would keep everybody out.
+absl::Status CheckOrigins(const std::vector<std::string>& origins) {
+  for (const std::string& origin : origins) {
+    const size_t scheme = origin.find("://");
+    if (scheme != 0 && scheme != origin.npos && scheme + 3 < origin.size() &&
+        origin.find_first_of("/ *", scheme + 3) == origin.npos &&
+        origin == absl::AsciiStrToLower(origin)) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cors_origins: ", origin,
+                     " is no origin, such as https://app.example or "
+                     "http://localhost:8080; a * for all stands alone"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run() {
   RaiseDescriptorLimit();
   const std::string name = NodeName();
@@ -137,6 +156,8 @@ absl::Status Run() {
   if (origins == std::vector<std::string>{"*"}) {
     options.engine.cors.emplace();
   } else if (!origins.empty()) {
+    const absl::Status checked = CheckOrigins(origins);
+    if (!checked.ok()) return checked;
     options.engine.cors.emplace();
     options.engine.cors->origins = origins;
     options.engine.cors->credentials = true;

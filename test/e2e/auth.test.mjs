@@ -131,6 +131,58 @@ story("what one socket and one user may ask for is bounded",
     assert.ok(refused.every(({ error }) => error.code === "limit"));
   });
 
+story("what all sockets of a user may ask for together is bounded",
+  { edges: ["node"], edgeFlags: [`--auth_keys=${esFile}`, "--grant=all=*",
+    "--socket_events=0", "--user_events=2", "--user_rooms=3"] },
+  async (cluster) => {
+    const auth = { token: es.token("ann") };
+    const [one, two] = [await cluster.client(0, { auth }), await cluster.client(0, { auth })];
+    for (const room of ["a", "b"]) assert.equal((await one.join(room)).ok, true);
+    assert.equal((await two.join("a")).ok, true);
+    for (const client of [one, two]) {
+      const { error } = await client.join("c");
+      assert.equal(error.code, "limit");
+      assert.match(error.message, /rooms/);
+    }
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => [one, two][i % 2].ask("node", [])));
+    const refused = answers.filter(({ ok }) => !ok);
+    assert.ok(refused.length > 10 && refused.length < 40, `${refused.length} refused`);
+    for (const { error } of refused) {
+      assert.equal(error.code, "limit");
+      assert.match(error.message, /more events a second than the user may send/);
+    }
+    const bob = await cluster.client(0, { auth: { token: es.token("bob") } });
+    assert.equal((await bob.join("c")).ok, true);
+    assert.equal(one.socket.connected && two.socket.connected, true);
+  });
+
+story("tokens that others made, or that were made for others, are refused and say why",
+  { edges: ["node"], edgeFlags: [`--auth_keys=${file(jwks(es, new Signer("RS256", "rsa-1")))}`, "--grant=all=*",
+    "--auth_audience=chat", "--auth_issuer=https://id.example"] },
+  async (cluster) => {
+    const { address } = cluster.edges[0];
+    const good = { aud: "chat", iss: "https://id.example" };
+    const forger = new Signer("HS256", "es-1");
+    forger.secret = es.pem; // Which everybody knows.
+    const now = Math.floor(Date.now() / 1000);
+    assert.equal(await attempt(address, { token: es.token("ann", good) }), "connected");
+    for (const [token, why] of [
+      [forger.token("ann", good), /no key of that name and algorithm/],
+      [es.token("ann", { ...good, header: { kid: "rsa-1" } }), /no key of that name/],
+      [es.token("ann", { ...good, aud: ["shop"] }), /aud/],
+      [es.token("ann", { ...good, aud: 5 }), /aud/],
+      [es.token("ann", { ...good, iss: "https://evil.example" }), /iss/],
+      [es.token("ann", { ...good, nbf: now + 3600 }), /not valid yet/],
+      [es.token("ann", { ...good, x: "x".repeat(8192) }), /at most 8192/],
+    ]) {
+      const refused = await attempt(address, { token });
+      assert.equal(refused.data?.code, "token_invalid", JSON.stringify(refused));
+      assert.match(refused.message, why);
+    }
+    // So much is not even read.
+    assert.equal((await attempt(address, { token: "x".repeat(500_000) })).message, "Auth payload too large");
+  });
+
 story("pages from elsewhere do not come in", { edges: ["node"], edgeFlags: ["--cors_origins=https://app.example"] },
   async (cluster) => {
     const url = new URL("/socket.io/?EIO=4&transport=websocket", cluster.edges[0].address);
@@ -145,9 +197,11 @@ story("pages from elsewhere do not come in", { edges: ["node"], edgeFlags: ["--c
     assert.match(await open("https://evil.example"), /400/);
     url.protocol = "http:";
     url.searchParams.set("transport", "polling");
-    const poll = async (Origin) => (await fetch(url, { headers: { Origin } })).status;
-    assert.equal(await poll("https://app.example"), 200);
-    assert.equal(await poll("https://evil.example"), 403);
+    const poll = (Origin) => fetch(url, { headers: { Origin } });
+    assert.equal((await poll("https://app.example")).status, 200);
+    const refused = await poll("https://evil.example");
+    assert.equal(refused.status, 403);
+    assert.deepEqual(await refused.json(), { code: 4, message: "pages of this origin may not connect here" });
   });
 
 test("an edge that anybody could reach does not start unless it is told to", async () => {
@@ -175,6 +229,8 @@ for (const [what, flags, say] of [
   ["two kinds of keys", [`--auth_keys=${esFile}`, `--auth_secret=${esFile}`], "beside --auth_keys"],
   ["a rule that is none", [`--auth_keys=${esFile}`, "--grant=jion=x"], "jion"],
   ["rules without keys", ["--grant=all=*"], "means nothing without"],
+  ["an origin with a path", ["--cors_origins=https://app.example/"], "https://app.example/ is no origin"],
+  ["an origin without a scheme", ["--cors_origins=https://app.example,app.example"], "app.example is no origin"],
   ["keys, and open all the same", [`--auth_keys=${esFile}`, "--open"], "not open"],
 ]) {
   test(`an edge with ${what} does not start`, async () => {
