@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "node/auth/authentication.h"
@@ -230,6 +231,27 @@ TEST_F(AuthenticationRecoveryTest, WhoComesBackTakesNoSecondPlace) {
   Join(*ann, "b");
   EXPECT_THAT(Ask(*ann, R"(["join","c"])"), HasSubstr(R"("code":"limit")"));
   EXPECT_THAT(Connect(TokenOf("ann")).refusal(), HasSubstr("limit"));
+}
+
+// More was said than is kept, or sent again.
+TEST_F(AuthenticationRecoveryTest, NorDoesWhoMustBeginAnew) {
+  AuthenticationOptions options;
+  options.grants = *Grants::Parse("all=*");
+  options.users.sockets_max = 1;
+  EdgeWithTokens::Start(std::move(options));
+  FakeSocket& first = Connect(TokenOf("ann"));
+  FakeSocket& ben = Connect(TokenOf("ben"));
+  Join(first, "lobby");
+  Cut(first);
+  for (size_t i = 0; i <= kRecoveryEventsMax; ++i) {
+    Publish(ben, "lobby", static_cast<int>(i));
+  }
+  FakeSocket& second = ComeBack(TokenOf("ann"), first);
+  EXPECT_EQ(second.refusal(), "");
+  EXPECT_TRUE(second.accepted());
+  EXPECT_NE(second.id(), first.id());
+  EXPECT_THAT(second.TakeSent(),
+              ElementsAre(AllOf(HasSubstr("roomlog:gap"), HasSubstr("lobby"))));
 }
 
 }  // namespace

@@ -283,6 +283,8 @@ void ServerLoop::OnNotRecovered(
   std::string id_anew = socket.session_->id_anew;
   socket.FailAcks(absl::UnavailableError("the session could not be recovered"));
   Bury(socket);
+  // No handler has it in its hands, and the next may need what it holds.
+  buried_.pop_back();
   wire.TakeId(std::move(id_anew));
   Begin(wire, rules, std::move(gap));
 }
