@@ -69,8 +69,8 @@ inline constexpr uint64_t kOffsetsPerReservation = uint64_t{1} << 20;
 inline constexpr size_t kPackEventsMax = 256;
 inline constexpr size_t kPackBytesMax = size_t{64} << 10;
 // A generation of commits on their way into the rooms. More make larger packs
-// and fewer rows; they take memory, are looked into by whoever reads a room, and
-// after a crash take longer to load.
+// and fewer rows; they take memory, are looked into by whoever reads a room,
+// and after a crash take longer to load.
 inline constexpr size_t kStagedEventsMax = 16384;
 inline constexpr size_t kStagedBytesMax = size_t{8} << 20;
 inline constexpr size_t kStagedCommitsMax = 256;
@@ -118,15 +118,18 @@ inline constexpr size_t kSessionsMax = 1'000'000;
 // What a program keeps with a socket, as it is stored. More is not stored, and
 // the program is told.
 inline constexpr size_t kSessionDataBytesMax = size_t{64} << 10;
+// The user whose session it is. As long as a room's name. A longer one is no
+// user's (node/auth).
+inline constexpr size_t kSessionUserBytesMax = 255;
 // Where the history of a join begins, as it is stored: a position, or a number.
 inline constexpr size_t kSessionStartBytesMax = 64;
 // The longest window. Some clients sleep over a holiday.
 inline constexpr absl::Duration kRecoveryWindowMax = absl::Hours(24 * 30);
 // Expired sessions that one call of TidyUp() ends; the next goes on.
 inline constexpr size_t kSessionsExpiredPerCallMax = 1024;
-// Events, and bytes of packets, that a recovery sends again. A client that lacks
-// more is told that it does, and begins anew. Less than a client's buffer, so
-// that what is sent again does not count as being slow.
+// Events, and bytes of packets, that a recovery sends again. A client that
+// lacks more is told that it does, and begins anew. Less than a client's
+// buffer, so that what is sent again does not count as being slow.
 inline constexpr size_t kRecoveryEventsMax = 4096;
 inline constexpr size_t kRecoveryBytesMax = size_t{1} << 20;
 

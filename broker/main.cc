@@ -9,12 +9,12 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mailbox.h"
+#include "base/program_flags.h"
+#include "broker/broker_door.h"
 #include "broker/broker_loop.h"
 #include "broker/journal/local_journal.h"
 #include "broker/requests/broker_core.h"
@@ -57,13 +59,12 @@ namespace {
 // How long answers may take to leave when the broker closes.
 constexpr absl::Duration kLinger = absl::Seconds(2);
 
-// A file descriptor that becomes readable when the process is told to end.
-// Other threads must not have been started.
-int OpenStopSignal() {
+// A file descriptor that becomes readable when the process is sent one of the
+// signals. Other threads must not have been started.
+int OpenSignals(std::initializer_list<int> numbers) {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  for (const int number : numbers) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -89,8 +90,13 @@ absl::StatusOr<RocksdbRoomLogOptions> LogOptions(
   return options;
 }
 
+void LogLine(absl::string_view line) {
+  spdlog::info(std::string_view(line.data(), line.size()));
+}
+
 absl::Status Run() {
-  const int stop_fd = OpenStopSignal();
+  const int stop_fd = OpenSignals({SIGTERM, SIGINT});
+  const int hangup_fd = OpenSignals({SIGHUP});
   const absl::StatusOr<DurabilityChoice> durability =
       ParseDurability(absl::GetFlag(FLAGS_durability));
   if (!durability.ok()) {
@@ -102,8 +108,11 @@ absl::Status Run() {
 
   const SystemClock clock;
   zmq::context_t context;
+  absl::StatusOr<std::unique_ptr<BrokerDoor>> door = BrokerDoor::FromFlags(
+      absl::GetFlag(FLAGS_listen), context, clock, hangup_fd, LogLine);
+  if (!door.ok()) return door.status();
   absl::StatusOr<std::unique_ptr<Router>> router =
-      Router::Bind(context, absl::GetFlag(FLAGS_listen));
+      Router::Bind(context, absl::GetFlag(FLAGS_listen), (*door)->gate());
   if (!router.ok()) return router.status();
 
   absl::StatusOr<std::unique_ptr<RocksdbRoomLog>> log =
@@ -120,9 +129,7 @@ absl::Status Run() {
   Mailbox<HistoryReadDone> reads(kWaitingReadsMax + kReaderThreads);
   HistoryReaders readers(**log, kReaderThreads, reads);
   BrokerCore core((*log)->epoch(), BrokerLimits(), clock, **journal, readers,
-                  **router, [](absl::string_view line) {
-                    spdlog::info(std::string_view(line.data(), line.size()));
-                  });
+                  **router, LogLine);
   BrokerLoop loop(clock, **router, core, **journal, results, reads, stop_fd);
 
   // The one line on standard output says that the broker takes nodes.
@@ -145,9 +152,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Orders, keeps and hands on what the rooms of a Socket.IO cluster say.\n"
       "  roomlog-broker --data=DIR [--listen=tcp://127.0.0.1:7400]");
-  absl::ParseCommandLine(argc, argv);
   spdlog::set_default_logger(spdlog::stderr_color_mt("broker"));
-  const absl::Status status = roomlog::Run();
+  absl::Status status = roomlog::ParseProgramFlags(argc, argv);
+  if (status.ok()) status = roomlog::Run();
   if (!status.ok()) {
     std::fprintf(stderr, "roomlog-broker: %s\n",
                  std::string(status.message()).c_str());

@@ -5,19 +5,25 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/curve_key.h"
 #include "base/limits.h"
+#include "base/program_flags.h"
 #include "node/application/room_application.h"
+#include "node/edge_access.h"
+#include "node/link/link_keys.h"
 #include "node/server/server.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
@@ -28,6 +34,11 @@ ABSL_FLAG(
     std::string, broker, "tcp://127.0.0.1:7400",
     "Where the broker listens. It may be started later. \"none\": the node "
     "runs alone, and forgets all when it ends.");
+ABSL_FLAG(std::string, key_file, "",
+          "This node's secret key, from roomlog-keygen, by which the broker "
+          "knows it. Empty: the link is not encrypted.");
+ABSL_FLAG(std::string, broker_key, "",
+          "The broker's public key, 64 hexadecimal digits. With --key_file.");
 ABSL_FLAG(std::string, static, "",
           "A directory whose files are served to browsers. Empty: none.");
 ABSL_FLAG(std::string, client, "",
@@ -38,8 +49,9 @@ ABSL_FLAG(std::string, certificate, "",
           "SIGHUP reads it anew.");
 ABSL_FLAG(std::string, key, "", "A PEM file with the certificate's key.");
 ABSL_FLAG(std::vector<std::string>, cors_origins, {},
-          "Pages of these origins may poll, by commas; * lets all. WebSockets "
-          "know no such rule.");
+          "Pages of these origins may connect, by commas, and no others; * "
+          "lets all. Without any, pages from elsewhere cannot poll, but "
+          "WebSockets know no such rule.");
 ABSL_FLAG(uint32_t, threads, 1, "Event loops, each with its own thread.");
 ABSL_FLAG(
     absl::Duration, drain_time, absl::Seconds(5),
@@ -81,12 +93,54 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+absl::StatusOr<std::optional<LinkKeys>> ReadLinkKeys() {
+  const std::string file = absl::GetFlag(FLAGS_key_file);
+  const std::string broker = absl::GetFlag(FLAGS_broker_key);
+  if (file.empty() != broker.empty()) {
+    return absl::InvalidArgumentError(
+        "--key_file and --broker_key are given together or not at all");
+  }
+  if (file.empty()) return std::nullopt;
+  absl::StatusOr<CurveKeyPair> own = CurveKeyPair::ReadFile(file);
+  if (!own.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--key_file: ", own.status().message()));
+  }
+  absl::StatusOr<CurvePublicKey> theirs = CurvePublicKey::Parse(broker);
+  if (!theirs.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--broker_key: ", theirs.status().message()));
+  }
+  return LinkKeys{*std::move(own), *std::move(theirs)};
+}
+
+// As browsers write them: a scheme, a host and perhaps a port. What is written
+// in another way would keep everybody out.
+absl::Status CheckOrigins(const std::vector<std::string>& origins) {
+  for (const std::string& origin : origins) {
+    const size_t scheme = origin.find("://");
+    if (scheme != 0 && scheme != origin.npos && scheme + 3 < origin.size() &&
+        origin.find_first_of("/ *", scheme + 3) == origin.npos &&
+        origin == absl::AsciiStrToLower(origin)) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cors_origins: ", origin,
+                     " is no origin, such as https://app.example or "
+                     "http://localhost:8080; a * for all stands alone"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run() {
   RaiseDescriptorLimit();
   const std::string name = NodeName();
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
   options.broker = absl::GetFlag(FLAGS_broker);
+  absl::StatusOr<std::optional<LinkKeys>> link_keys = ReadLinkKeys();
+  if (!link_keys.ok()) return link_keys.status();
+  options.link_keys = *std::move(link_keys);
   options.name = name;
   options.engine.static_directory = absl::GetFlag(FLAGS_static);
   options.engine.client_directory = absl::GetFlag(FLAGS_client);
@@ -102,9 +156,13 @@ absl::Status Run() {
   if (origins == std::vector<std::string>{"*"}) {
     options.engine.cors.emplace();
   } else if (!origins.empty()) {
+    const absl::Status checked = CheckOrigins(origins);
+    if (!checked.ok()) return checked;
     options.engine.cors.emplace();
     options.engine.cors->origins = origins;
     options.engine.cors->credentials = true;
+    // CORS keeps pages from reading answers; this keeps them out.
+    options.engine.handshake.allowed_origins = origins;
   }
   options.drain_time = absl::GetFlag(FLAGS_drain_time);
   const absl::Duration window = absl::GetFlag(FLAGS_recovery_window);
@@ -121,10 +179,18 @@ absl::Status Run() {
   options.follow_namespaces = false;
   options.log = LogLine;
 
-  RoomApplication application(name);
+  absl::StatusOr<std::unique_ptr<EdgeAccess>> access =
+      EdgeAccess::FromFlags(options.listen, LogLine);
+  if (!access.ok()) return access.status();
+  options.on_hangup = [&access = **access] { access.Hangup(); };
+
+  RoomApplication application(name, &(*access)->rules());
   Server server(std::move(options));
-  application.Serve(server);
-  application.Serve(server.Of([](absl::string_view) { return true; }));
+  const Namespace others = server.Of([](absl::string_view) { return true; });
+  for (const Namespace& name_space : {Namespace(server), others}) {
+    (*access)->Protect(name_space);
+    application.Serve(name_space);
+  }
   return server.Run([&name](uint16_t port) {
     const std::string listen = absl::GetFlag(FLAGS_listen);
     const std::string address =
@@ -147,9 +213,9 @@ int main(int argc, char** argv) {
       "Serves Socket.IO clients, and shares their rooms with the cluster.\n"
       "  roomlog-edge [--listen=127.0.0.1:8080] "
       "[--broker=tcp://127.0.0.1:7400] [--static=DIR]");
-  absl::ParseCommandLine(argc, argv);
   spdlog::set_default_logger(spdlog::stderr_color_mt("edge"));
-  const absl::Status status = roomlog::Run();
+  absl::Status status = roomlog::ParseProgramFlags(argc, argv);
+  if (status.ok()) status = roomlog::Run();
   if (!status.ok()) {
     std::fprintf(stderr, "roomlog-edge: %s\n",
                  std::string(status.message()).c_str());

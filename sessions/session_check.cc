@@ -53,6 +53,9 @@ absl::Status CheckSessionOperation(const proto::SessionOperation& operation) {
       status.Update(CheckBytes("a client's offset",
                                operation.restore().offset().size(),
                                kClientOffsetBytesMax));
+      status.Update(CheckBytes("a session's user",
+                               operation.restore().user().size(),
+                               kSessionUserBytesMax));
       return status;
     case proto::SessionOperation::OPERATION_NOT_SET:
       break;
@@ -66,6 +69,8 @@ absl::Status CheckSessionRecord(const proto::SessionRecord& record) {
   status.Update(CheckNoticeRoom(record.notice_room()));
   status.Update(CheckBytes("a session's data", record.data().size(),
                            kSessionDataBytesMax));
+  status.Update(CheckBytes("a session's user", record.user().size(),
+                           kSessionUserBytesMax));
   if (record.window_ms() >
       static_cast<uint64_t>(absl::ToInt64Milliseconds(kRecoveryWindowMax))) {
     status.Update(absl::InvalidArgumentError(

@@ -96,7 +96,11 @@ absl::StatusOr<std::string> SessionTable::Apply(ProducerId owner,
   }
   const std::string key = session.key;
   proto::SessionRecord record = ParseKept(session.record);
-  if (parsed.has_restore()) return Restore(owner, parsed, &record, effects);
+  if (parsed.has_restore()) {
+    // Who guessed or stole its id does not even learn that it is there.
+    if (parsed.restore().user() != record.user()) return NoSuchSession();
+    return Restore(owner, parsed, &record, effects);
+  }
   if (record.claim() != parsed.claim() || session.owner != owner) {
     return absl::FailedPreconditionError(
         "fenced: the session was restored by another since");
@@ -146,6 +150,7 @@ absl::StatusOr<std::string> SessionTable::Open(
     room->set_from(offset.value());
   }
   record.set_data(open.data());
+  record.set_user(open.user());
   record.set_window_ms(open.window_ms());
   record.set_opened_at(offset.value());
   record.set_owner(owner.value());

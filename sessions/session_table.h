@@ -60,8 +60,9 @@ class SessionTable {
   // SessionOperation. Returns what is to be answered: a serialized
   // SessionRecord for a restore, else nothing. INVALID_ARGUMENT: malformed, or
   // beyond a bound of base/limits.h. OUT_OF_RANGE: too many sessions.
-  // NOT_FOUND: there is none, or its window is over. FAILED_PRECONDITION: it is
-  // fenced. After an error nothing has changed.
+  // NOT_FOUND: there is none, or its window is over, or a restore asks for
+  // another user's. FAILED_PRECONDITION: it is fenced. After an error nothing
+  // has changed.
   absl::StatusOr<std::string> Apply(ProducerId owner,
                                     absl::string_view operation, Offset offset,
                                     int64_t now_ms, Effects* effects);

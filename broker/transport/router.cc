@@ -18,7 +18,7 @@ int Milliseconds(absl::Duration duration) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Router>> Router::Bind(
-    zmq::context_t& context, const std::string& endpoint) {
+    zmq::context_t& context, const std::string& endpoint, NodeGate* gate) {
   try {
     zmq::socket_t socket(context, zmq::socket_type::router);
     // Credit bounds what waits for each node; ZeroMQ's own bound would drop.
@@ -31,8 +31,9 @@ absl::StatusOr<std::unique_ptr<Router>> Router::Bind(
     // Dead connections are closed, and what waits for them let go.
     socket.set(zmq::sockopt::heartbeat_ivl, Milliseconds(kNodeLease / 2));
     socket.set(zmq::sockopt::heartbeat_timeout, Milliseconds(kNodeLease));
+    if (gate != nullptr) gate->Guard(socket);
     socket.bind(endpoint);
-    return std::unique_ptr<Router>(new Router(std::move(socket)));
+    return std::unique_ptr<Router>(new Router(std::move(socket), gate));
   } catch (const zmq::error_t& error) {
     const std::string message =
         absl::StrCat("cannot listen on ", endpoint, ": ", error.what());
@@ -76,6 +77,7 @@ bool Router::Receive(std::string* peer, IncomingMessage* message) {
       if (frames.size() < 2) frames.push_back(std::move(frame));
     }
     if (frames.size() != 1) continue;
+    if (gate_ != nullptr && !gate_->MaySpeak(frames[0])) continue;
     *peer = name.to_string();
     *message = FromZmqMessage(std::move(frames[0]));
     return true;

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/transport.h"
+#include "broker/transport/node_gate.h"
 #include "zmq.hpp"
 
 namespace roomlog {
@@ -17,10 +18,12 @@ namespace roomlog {
 class Router final : public Transport {
  public:
   // Binds to `endpoint`, such as "tcp://127.0.0.1:7400"; port 0 takes a free
-  // one. Borrows `context`. INVALID_ARGUMENT: no such endpoint; UNAVAILABLE:
-  // the port is taken, or not ours to take.
+  // one. Borrows `context` and `gate`, without which (null) every node comes
+  // in. INVALID_ARGUMENT: no such endpoint; UNAVAILABLE: the port is taken, or
+  // not ours to take.
   static absl::StatusOr<std::unique_ptr<Router>> Bind(
-      zmq::context_t& context, const std::string& endpoint);
+      zmq::context_t& context, const std::string& endpoint,
+      NodeGate* gate = nullptr);
 
   // Where it listens, with the real port.
   std::string endpoint() const;
@@ -29,7 +32,8 @@ class Router final : public Transport {
   void Send(absl::string_view peer, OutgoingMessage message) override;
 
   // Takes the next message, if one is there. Its bytes stay where ZeroMQ put
-  // them. Drops what has not one or two frames.
+  // them. Drops what has not one or two frames, and what a node says that may
+  // not speak any more.
   bool Receive(std::string* peer, IncomingMessage* message);
 
   // For zmq::poll().
@@ -39,9 +43,11 @@ class Router final : public Transport {
   void Close(absl::Duration linger);
 
  private:
-  explicit Router(zmq::socket_t socket) : socket_(std::move(socket)) {}
+  Router(zmq::socket_t socket, const NodeGate* gate)
+      : socket_(std::move(socket)), gate_(gate) {}
 
   zmq::socket_t socket_;
+  const NodeGate* const gate_;
 };
 
 }  // namespace roomlog

@@ -32,6 +32,8 @@ absl::string_view ErrorCodeName(ErrorCode code) {
       return "bad_offset";
     case ErrorCode::kTooLarge:
       return "too_large";
+    case ErrorCode::kForbidden:
+      return "forbidden";
     case ErrorCode::kLimit:
       return "limit";
     case ErrorCode::kUnavailable:

@@ -22,6 +22,7 @@ enum class ErrorCode {
   kBadEvent,
   kBadOffset,
   kTooLarge,
+  kForbidden,
   kLimit,
   kUnavailable,
 };

@@ -1,5 +1,7 @@
 #include "node/application/room_application.h"
 
+#include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -10,10 +12,13 @@ namespace roomlog {
 
 // What the handlers of one socket share. Lives as long as an answer may come.
 struct RoomApplication::Client {
-  explicit Client(Socket& its_socket) : socket(its_socket) {}
+  Client(Socket& its_socket, AccessRules* rules)
+      : socket(its_socket),
+        access(rules == nullptr ? nullptr : rules->Of(its_socket)) {}
 
-  Socket& socket;         // For its own handlers only: answers may outlive it.
-  size_t unanswered = 0;  // Requests.
+  Socket& socket;  // For its own handlers only: answers may outlive it.
+  const std::unique_ptr<ClientAccess> access;  // Null: it may do everything.
+  size_t unanswered = 0;                       // Requests.
 };
 
 namespace {
@@ -39,15 +44,17 @@ void TellGaps(Socket& socket, const SessionGap& gap) {
 
 }  // namespace
 
-RoomApplication::RoomApplication(std::string node_name)
-    : node_name_(std::move(node_name)) {}
+RoomApplication::RoomApplication(std::string node_name, AccessRules* access)
+    : node_name_(std::move(node_name)), access_(access) {}
 
 void RoomApplication::Serve(Namespace name_space) {
   name_space.OnConnection([this](Socket& socket) {
     if (const SessionGap* gap = socket.recovery_gap()) TellGaps(socket, *gap);
-    socket.OnAny([this, client = std::make_shared<Client>(socket)](
+    socket.OnAny([this, client = std::make_shared<Client>(socket, access_)](
                      absl::string_view event, const Args& args,
                      const Ack& ack) {
+      ClientAccess* const access = client->access.get();
+      if (access != nullptr && access->Handles(event)) return;
       if (client->unanswered >= kUnansweredRequestsPerClientMax) {
         On(client, ack,
            Refusal{ErrorCode::kLimit,
@@ -57,8 +64,13 @@ void RoomApplication::Serve(Namespace name_space) {
       }
       // Keeps buffers from one request to the next.
       static thread_local RequestReader reader;
-      std::visit([&](auto request) { On(client, ack, std::move(request)); },
-                 reader.Read(client->socket.name_space().name(), event, args));
+      ClientRequest request =
+          reader.Read(client->socket.name_space().name(), event, args);
+      std::optional<Refusal> refusal;
+      if (access != nullptr) refusal = access->Check(request);
+      if (refusal.has_value()) request = *std::move(refusal);
+      std::visit([&](auto each) { On(client, ack, std::move(each)); },
+                 std::move(request));
     });
   });
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "node/application/access.h"
 #include "node/application/answer.h"
 #include "node/application/request.h"
 #include "node/server/namespace.h"
@@ -20,8 +21,10 @@ namespace roomlog {
 // call it at once.
 class RoomApplication {
  public:
-  // `node_name` is what `node` answers.
-  explicit RoomApplication(std::string node_name);
+  // `node_name` is what `node` answers. `access`, which must outlive this, says
+  // what clients may do; null: everything.
+  explicit RoomApplication(std::string node_name,
+                           AccessRules* access = nullptr);
 
   // Serves the clients of a namespace, or of all that a pattern takes. Must
   // outlive the server.
@@ -39,6 +42,7 @@ class RoomApplication {
   void On(const ClientPtr& client, const Ack& ack, Refusal refusal) const;
 
   const std::string node_name_;
+  AccessRules* const access_;
 };
 
 }  // namespace roomlog

@@ -123,7 +123,8 @@ Verdict JudgeFirst(const HttpRequest& request, const HandshakeRules& rules,
   const absl::string_view origin = request.headers.Find("Origin");
   if (!origins.empty() && !origin.empty() &&
       std::find(origins.begin(), origins.end(), origin) == origins.end()) {
-    return Refuse(request, kForbidden);
+    return Refuse(request, kForbidden,
+                  "pages of this origin may not connect here");
   }
   if (rules.allow_request) {
     const std::optional<std::string> message = rules.allow_request(request);

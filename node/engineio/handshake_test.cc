@@ -188,7 +188,8 @@ TEST(JudgeRequestTest, LetsInTheOriginsItWasGiven) {
     if (!origin.empty()) request.headers.Add("Origin", origin);
     const HttpAnswer answer = Judge(request, rules).answer;
     EXPECT_EQ(answer.status, status) << origin;
-    EXPECT_EQ(answer.body, status == 400 ? "Forbidden" : "");
+    EXPECT_EQ(answer.body,
+              status == 400 ? "pages of this origin may not connect here" : "");
   }
 }
 

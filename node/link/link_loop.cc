@@ -33,7 +33,7 @@ uint64_t Random() {
 absl::StatusOr<std::unique_ptr<LinkLoop>> LinkLoop::Connect(
     zmq::context_t& context, const std::string& endpoint,
     const std::string& node_name, const Clock& clock, RoomFollower& follower,
-    LinkCore::Log log) {
+    LinkCore::Log log, const std::optional<LinkKeys>& keys) {
   if (node_name.empty() || node_name.size() > kRoomNameBytesMax ||
       !IsUtf8(node_name)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<LinkLoop>> LinkLoop::Connect(
   const std::string peer = absl::StrCat(absl::Hex(Random(), absl::kZeroPad16),
                                         absl::Hex(Random(), absl::kZeroPad16));
   absl::StatusOr<std::unique_ptr<Dealer>> dealer =
-      Dealer::Connect(context, endpoint, peer);
+      Dealer::Connect(context, endpoint, peer, keys);
   if (!dealer.ok()) return dealer.status();
   return std::unique_ptr<LinkLoop>(new LinkLoop(
       *std::move(dealer), std::move(options), clock, follower, std::move(log)));
@@ -58,8 +58,12 @@ LinkLoop::LinkLoop(std::unique_ptr<Dealer> dealer, LinkOptions options,
                    const Clock& clock, RoomFollower& follower,
                    LinkCore::Log log)
     : clock_(clock),
+      log_(std::make_shared<LinkCore::Log>(std::move(log))),
       dealer_(std::move(dealer)),
-      core_(std::move(options), clock, *dealer_, follower, std::move(log)),
+      core_(std::move(options), clock, *dealer_, follower,
+            [log = log_](absl::string_view line) {
+              if (*log) (*log)(line);
+            }),
       next_tick_(clock.Steady()) {}
 
 size_t LinkLoop::TakeTurn(absl::Duration timeout, int wake_fd) {
@@ -84,6 +88,12 @@ size_t LinkLoop::TakeTurn(absl::Duration timeout, int wake_fd) {
   }
   if (const absl::Duration now = clock_.Steady(); now >= next_tick_) {
     core_.OnTick();
+    if (const auto reason = dealer_->CheckConnection(now);
+        reason.has_value() && reason != turned_away_) {
+      // Once, not every second.
+      if (*log_) (*log_)(absl::StrCat("the broker turned us away: ", *reason));
+      turned_away_ = *reason;
+    }
     next_tick_ = now + kTickInterval;
   }
   core_.EndTurn();

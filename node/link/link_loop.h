@@ -3,6 +3,7 @@
 #define ROOMLOG_NODE_LINK_LINK_LOOP_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,7 +23,7 @@ class LinkLoop {
   static absl::StatusOr<std::unique_ptr<LinkLoop>> Connect(
       zmq::context_t& context, const std::string& endpoint,
       const std::string& node_name, const Clock& clock, RoomFollower& follower,
-      LinkCore::Log log);
+      LinkCore::Log log, const std::optional<LinkKeys>& keys = std::nullopt);
 
   Backplane& backplane() { return core_; }
   LinkCore& core() { return core_; }
@@ -40,9 +41,11 @@ class LinkLoop {
            const Clock& clock, RoomFollower& follower, LinkCore::Log log);
 
   const Clock& clock_;
+  const std::shared_ptr<LinkCore::Log> log_;
   const std::unique_ptr<Dealer> dealer_;
   LinkCore core_;
   absl::Duration next_tick_;
+  std::string turned_away_;  // Why, as was said last.
 };
 
 }  // namespace roomlog

@@ -41,11 +41,12 @@ class LoopLink::ThreadFollower final : public RoomFollower {
 
 absl::StatusOr<std::unique_ptr<LoopLink>> LoopLink::Start(
     const std::string& endpoint, const std::string& node_name,
-    const Clock& clock, LinkCore::Log log) {
+    const Clock& clock, LinkCore::Log log,
+    const std::optional<LinkKeys>& keys) {
   std::unique_ptr<LoopLink> link(new LoopLink());
   absl::StatusOr<std::unique_ptr<LinkLoop>> loop =
       LinkLoop::Connect(link->context_, endpoint, node_name, clock,
-                        *link->thread_follower_, std::move(log));
+                        *link->thread_follower_, std::move(log), keys);
   if (!loop.ok()) return loop.status();
   link->loop_ = *std::move(loop);
   link->thread_ = std::thread([raw = link.get()] { raw->RunThread(); });

@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -32,7 +33,8 @@ class LoopLink final : public LoopBackplane {
   // `clock`.
   static absl::StatusOr<std::unique_ptr<LoopLink>> Start(
       const std::string& endpoint, const std::string& node_name,
-      const Clock& clock, LinkCore::Log log);
+      const Clock& clock, LinkCore::Log log,
+      const std::optional<LinkKeys>& keys = std::nullopt);
   // Says goodbye to the broker. What is open is never answered.
   ~LoopLink() override;
 

@@ -83,6 +83,17 @@ class Next {
 
 using Middleware = std::function<void(Socket& socket, const Next& next)>;
 
+// Who finds out whose client it is, and whether it may come in at all. On any
+// loop's thread.
+struct Gatekeeper {
+  // The user by what came with the client's CONNECT; empty: nobody knows. Asked
+  // before a client gets back a session, which it does as its user only.
+  std::function<std::string(const Value& auth)> user_of;
+  // A middleware that comes before all others, for clients that come back too.
+  // It sets the socket's user.
+  Middleware admit;
+};
+
 }  // namespace roomlog
 
 #endif  // ROOMLOG_NODE_SERVER_HANDLERS_H_

@@ -23,6 +23,11 @@ Namespace& Namespace::Use(Middleware middleware) {
   return *this;
 }
 
+Namespace& Namespace::LetInBy(Gatekeeper gatekeeper) {
+  if (MayDeclare()) rules_->gatekeeper = std::move(gatekeeper);
+  return *this;
+}
+
 Namespace& Namespace::OnConnection(ConnectionHandler handler) {
   if (MayDeclare()) rules_->on_connection.push_back(std::move(handler));
   return *this;

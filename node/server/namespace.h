@@ -55,6 +55,9 @@ class Namespace {
   // which they were given; each calls `next`, now or later. On the loop's
   // thread of the client.
   Namespace& Use(Middleware middleware);
+  // Lets clients in by this alone, before any middleware; in the place of one
+  // that was given before.
+  Namespace& LetInBy(Gatekeeper gatekeeper);
   // Called for each client that has joined, on the thread of its loop. With
   // several loops, so from several threads at once.
   Namespace& OnConnection(ConnectionHandler handler);

@@ -94,7 +94,7 @@ class Server::Runtime {
   void StopOnSignals() {
     signals_.emplace(io_, SIGTERM, SIGINT);
     WaitForSignal();
-    if (options_.engine.tls.has_value()) {
+    if (options_.engine.tls.has_value() || options_.on_hangup) {
       hangups_.emplace(io_, SIGHUP);
       ReloadOnHangup();
     }
@@ -128,7 +128,7 @@ class Server::Runtime {
         options_.name.empty() ? options_.listen : options_.name;
     absl::StatusOr<std::unique_ptr<LoopLink>> link = LoopLink::Start(
         options_.broker, index == 0 ? name : absl::StrCat(name, "#", index),
-        clock_, core_.log);
+        clock_, core_.log, options_.link_keys);
     if (!link.ok()) return link.status();
     return std::unique_ptr<LoopBackplane>(*std::move(link));
   }
@@ -147,15 +147,18 @@ class Server::Runtime {
   void ReloadOnHangup() {
     hangups_->async_wait([this](boost::system::error_code error, int) {
       if (error) return;
-      const absl::Status status = engine_->ReloadCertificate();
-      if (core_.log) {
-        core_.log(status.ok()
-                      ? std::string("the certificate was read anew")
-                      : absl::StrCat("the old certificate stays in use: ",
-                                     status.message()));
-      }
+      if (options_.engine.tls.has_value()) ReloadCertificate();
+      if (options_.on_hangup) options_.on_hangup();
       ReloadOnHangup();
     });
+  }
+
+  void ReloadCertificate() {
+    const absl::Status status = engine_->ReloadCertificate();
+    if (!core_.log) return;
+    core_.log(status.ok() ? std::string("the certificate was read anew")
+                          : absl::StrCat("the old certificate stays in use: ",
+                                         status.message()));
   }
 
   void WaitForSignal() {

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "node/engineio/engine_options.h"
+#include "node/link/link_keys.h"
 #include "node/link/loop_backplane.h"
 #include "node/server/namespace.h"
 #include "node/server/recovery_options.h"
@@ -29,6 +30,8 @@ struct ServerOptions {
   // be started later. "none": this server runs alone, and keeps the log in its
   // memory.
   std::string broker = "none";
+  // By which this server and the broker know each other. None: not encrypted.
+  std::optional<LinkKeys> link_keys;
   // What people call this node. Empty: its address.
   std::string name;
   // Ping times, number of loops (`threads`), TLS, CORS and so on. If `health`
@@ -49,6 +52,9 @@ struct ServerOptions {
   std::optional<RecoveryOptions> recovery;
   // A handler that runs longer is logged.
   absl::Duration slow_handler_time = kSlowHandlerTime;
+  // Called on SIGHUP while Run() serves. Empty: SIGHUP ends the process, unless
+  // there is TLS.
+  std::function<void()> on_hangup;
   // Called from any thread with what people should know. Empty: standard error.
   std::function<void(absl::string_view line)> log;
 };

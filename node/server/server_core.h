@@ -32,6 +32,7 @@ inline constexpr absl::string_view kNodeNamespace = "/$node";
 // What a program has said about one namespace, or about all those that a
 // pattern takes. Does not change once the server runs.
 struct NamespaceRules {
+  std::optional<Gatekeeper> gatekeeper;
   std::vector<Middleware> middlewares;
   std::vector<ConnectionHandler> on_connection;
   std::vector<SessionExpiredHandler> on_session_expired;

@@ -75,7 +75,7 @@ void ServerLoop::Begin(SocketWire& wire,
                        std::optional<SessionGap> gap) {
   Socket& socket = MakeSocket(wire);
   socket.recovery_gap_ = std::move(gap);
-  RunMiddleware(socket, rules, 0);
+  Admit(socket, rules);
 }
 
 Socket& ServerLoop::MakeSocket(SocketWire& wire) {
@@ -86,30 +86,51 @@ Socket& ServerLoop::MakeSocket(SocketWire& wire) {
   return made;
 }
 
-void ServerLoop::RunMiddleware(
+void ServerLoop::Admit(Socket& socket,
+                       const std::shared_ptr<const NamespaceRules>& rules) {
+  const bool skips = socket.recovered_ && core_->recovery->skip_middlewares;
+  const size_t first = skips ? rules->middlewares.size() : 0;
+  if (!rules->gatekeeper.has_value()) {
+    return RunMiddlewares(socket, rules, first);
+  }
+  Ask(socket, rules->gatekeeper->admit, [this, rules, first](Socket& admitted) {
+    RunMiddlewares(admitted, rules, first);
+  });
+}
+
+void ServerLoop::RunMiddlewares(
     Socket& socket, const std::shared_ptr<const NamespaceRules>& rules,
     size_t index) {
-  if (index == rules->middlewares.size()) {
-    LetIn(socket, rules);
-    return;
-  }
-  const Next next([this, port = port_, rules, index,
-                   self = std::weak_ptr<Socket*>(socket.self_),
-                   used = std::make_shared<std::atomic<bool>>(false)](
-                      std::optional<Next::Refusal> refusal) {
-    if (used->exchange(true)) return;
-    port->Run([this, rules, index, self, refusal = std::move(refusal)] {
-      const std::shared_ptr<Socket*> socket = self.lock();
-      if (socket == nullptr) return;
-      if (refusal.has_value()) {
-        Refuse(**socket, *refusal);
-      } else {
-        RunMiddleware(**socket, rules, index + 1);
-      }
-    });
+  if (index == rules->middlewares.size()) return LetIn(socket, rules);
+  Ask(socket, rules->middlewares[index], [this, rules, index](Socket& passed) {
+    RunMiddlewares(passed, rules, index + 1);
   });
+}
+
+void ServerLoop::Ask(Socket& socket, const Middleware& middleware,
+                     absl::AnyInvocable<void(Socket&) &&> then) {
+  struct Answer {
+    absl::AnyInvocable<void(Socket&) &&> then;
+    std::atomic<bool> is_given = false;
+  };
+  const auto answer = std::make_shared<Answer>();
+  answer->then = std::move(then);
+  const Next next(
+      [this, port = port_, answer, self = std::weak_ptr<Socket*>(socket.self_)](
+          std::optional<Next::Refusal> refusal) {
+        if (answer->is_given.exchange(true)) return;
+        port->Run([this, answer, self, refusal = std::move(refusal)] {
+          const std::shared_ptr<Socket*> socket = self.lock();
+          if (socket == nullptr) return;
+          if (refusal.has_value()) {
+            Refuse(**socket, *refusal);
+          } else {
+            std::move(answer->then)(**socket);
+          }
+        });
+      });
   if (!Guard("middleware", socket.name_space().name(),
-             [&] { rules->middlewares[index](socket, next); })) {
+             [&] { middleware(socket, next); })) {
     next("Internal error");  // Unless it has said something before.
   }
 }

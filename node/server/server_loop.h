@@ -120,9 +120,16 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
              const std::shared_ptr<const NamespaceRules>& rules,
              std::optional<SessionGap> gap);
   Socket& MakeSocket(SocketWire& wire);
-  void RunMiddleware(Socket& socket,
-                     const std::shared_ptr<const NamespaceRules>& rules,
-                     size_t index);
+  // First of all the gatekeeper.
+  void Admit(Socket& socket,
+             const std::shared_ptr<const NamespaceRules>& rules);
+  // Those from `index` on.
+  void RunMiddlewares(Socket& socket,
+                      const std::shared_ptr<const NamespaceRules>& rules,
+                      size_t index);
+  // `then` is called if it lets the client in.
+  void Ask(Socket& socket, const Middleware& middleware,
+           absl::AnyInvocable<void(Socket&) &&> then);
   // The middlewares have let it in.
   void LetIn(Socket& socket,
              const std::shared_ptr<const NamespaceRules>& rules);
@@ -149,14 +156,21 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   void OnRestored(SocketWire& wire,
                   const std::shared_ptr<const NamespaceRules>& rules,
                   const std::string& offset, SessionKeeper::Restored restored);
-  // Collects what a client that has come back missed.
+  // The user whose session it may be; nothing if it may be nobody's.
+  std::optional<std::string> UserOf(const NamespaceRules& rules,
+                                    absl::string_view name_space,
+                                    const Value& auth) const;
+  // Gives a client that has come back its rooms again, and what it missed.
   void Recover(Socket& socket,
                const std::shared_ptr<const NamespaceRules>& rules);
+  // Has the broker forget the rooms that it must not have, and then goes on.
+  void GiveUpRooms(Socket& socket,
+                   const std::shared_ptr<const NamespaceRules>& rules);
   void OnRecovered(Socket& socket, const NamespaceRules& rules,
                    const FrameList& missed);
   void OnNotRecovered(Socket& socket,
                       const std::shared_ptr<const NamespaceRules>& rules,
-                      std::vector<RecoveryGap> gaps);
+                      SessionGap gap);
   // To be called before the layer of rooms forgets the socket.
   void EndSession(Socket& socket, absl::string_view reason);
   void OnFenced(SocketWire& wire);
@@ -210,8 +224,8 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   // Gone, but perhaps still in the hands of the handler that did it.
   std::vector<std::unique_ptr<Socket>> buried_;
   uint64_t last_ack_id_ = 0;
-  uint64_t said_ = 0;   // How often Say() was called,
-  uint64_t heard_ = 0;  // and how much of that has certainly come back.
+  uint64_t said_ = 0;          // How often Say() was called,
+  uint64_t heard_ = 0;         // and how much of that has certainly come back.
   uint64_t failed_emits_ = 0;  // Since the last tick.
   absl::Status last_failure_;
 };

@@ -69,7 +69,11 @@ void ServerLoop::OpenSession(
   if (core_->follow_namespaces) rooms.emplace_back("");
   std::string kept_data = data;
   sessions_->Open(
-      socket.name_space().name(), socket.id(), rooms, std::move(data),
+      {.name_space = socket.name_space().name(),
+       .socket_id = socket.id(),
+       .user = socket.user(),
+       .rooms = rooms,
+       .data = std::move(data)},
       [this, rules, rooms, kept_data = std::move(kept_data),
        self = std::weak_ptr<Socket*>(socket.self_)](
           absl::StatusOr<SessionKeeper::Opened> opened) mutable {
@@ -105,14 +109,19 @@ bool ServerLoop::RestoreIfAsked(
   if (!auth["pid"].is_string()) return false;
   const std::string private_id(auth["pid"].AsString());
   const std::string offset(auth["offset"].AsString());
-  if (private_id.size() != kPrivateIdBytes) {
+  std::optional<std::string> user = UserOf(*rules, wire.name_space(), auth);
+  if (private_id.size() != kPrivateIdBytes || !user.has_value()) {
     Begin(wire, rules, SessionGap{SessionGap::Reason::kExpired, {}});
     return true;
   }
   const auto token = std::make_shared<SocketWire*>(&wire);
   restoring_[&wire] = token;
   sessions_->Restore(
-      wire.name_space(), private_id, offset, wire.is_breakable(),
+      {.name_space = wire.name_space(),
+       .private_id = private_id,
+       .user = *std::move(user),
+       .offset = offset,
+       .is_breakable = wire.is_breakable()},
       [this, rules, offset, token = std::weak_ptr<SocketWire*>(token)](
           absl::StatusOr<SessionKeeper::Restored> restored) {
         const std::shared_ptr<SocketWire*> found = token.lock();
@@ -135,6 +144,17 @@ bool ServerLoop::RestoreIfAsked(
         Begin(wire, rules, SessionGap{reason, {}});
       });
   return true;
+}
+
+std::optional<std::string> ServerLoop::UserOf(const NamespaceRules& rules,
+                                              absl::string_view name_space,
+                                              const Value& auth) const {
+  if (!rules.gatekeeper.has_value()) return std::string();
+  std::string user;
+  Guard("gatekeeper", name_space,
+        [&] { user = rules.gatekeeper->user_of(auth); });
+  if (user.empty()) return std::nullopt;
+  return user;
 }
 
 void ServerLoop::OnRestored(SocketWire& wire,
@@ -192,13 +212,12 @@ void ServerLoop::OnRestored(SocketWire& wire,
       std::make_unique<SessionKeeper::Restored>(std::move(restored));
   socket.session_ = std::move(session);
   socket.recovered_ = true;
-  RunMiddleware(
-      socket, rules,
-      core_->recovery->skip_middlewares ? rules->middlewares.size() : 0);
+  Admit(socket, rules);
 }
 
 void ServerLoop::Recover(Socket& socket,
                          const std::shared_ptr<const NamespaceRules>& rules) {
+  if (!socket.session_->given_up.empty()) return GiveUpRooms(socket, rules);
   const auto restored = std::move(socket.session_->restored);
   rooms_.Recover(
       socket.wire_, OwedTo(*restored, socket.session_->has), *sessions_,
@@ -209,9 +228,35 @@ void ServerLoop::Recover(Socket& socket,
         if (const auto* recovered = std::get_if<Recovered>(&outcome)) {
           OnRecovered(**found, *rules, recovered->missed);
         } else {
-          OnNotRecovered(**found, rules,
-                         std::move(std::get<NotRecovered>(outcome).gaps));
+          auto& gaps = std::get<NotRecovered>(outcome).gaps;
+          const SessionGap::Reason reason =
+              ReasonOf(gaps.empty() ? GapReason::kDamage : gaps[0].reason);
+          OnNotRecovered(**found, rules, {reason, std::move(gaps)});
         }
+      });
+}
+
+void ServerLoop::GiveUpRooms(
+    Socket& socket, const std::shared_ptr<const NamespaceRules>& rules) {
+  // Before anything else, so that whoever restores the session next does not
+  // find them again.
+  sessions_->Change(
+      socket.wire_, {}, socket.session_->given_up,
+      [this, rules,
+       self = std::weak_ptr<Socket*>(socket.self_)](absl::Status status) {
+        const std::shared_ptr<Socket*> found = self.lock();
+        if (found == nullptr) return;
+        if (status.ok()) {
+          (*found)->session_->given_up.clear();
+          Recover(**found, rules);
+        } else if (absl::IsUnavailable(status)) {
+          timers_.At(clock_.Steady() + kSessionRetryTime, [this, rules, self] {
+            const std::shared_ptr<Socket*> socket = self.lock();
+            if (socket != nullptr) GiveUpRooms(**socket, rules);
+          });
+        } else if (!absl::IsFailedPrecondition(status)) {
+          OnNotRecovered(**found, rules, {SessionGap::Reason::kExpired, {}});
+        }  // Else it is fenced, and OnFenced() ends it.
       });
 }
 
@@ -229,11 +274,8 @@ void ServerLoop::OnRecovered(Socket& socket, const NamespaceRules& rules,
 
 void ServerLoop::OnNotRecovered(
     Socket& socket, const std::shared_ptr<const NamespaceRules>& rules,
-    std::vector<RecoveryGap> gaps) {
+    SessionGap gap) {
   SocketWire& wire = socket.wire_;
-  SessionGap gap;
-  gap.reason = ReasonOf(gaps.empty() ? GapReason::kDamage : gaps[0].reason);
-  gap.rooms = std::move(gaps);
   if (const SessionName* const name = sessions_->Find(wire)) {
     sessions_->Close(*name);
     sessions_->Remove(wire);
@@ -241,6 +283,8 @@ void ServerLoop::OnNotRecovered(
   std::string id_anew = socket.session_->id_anew;
   socket.FailAcks(absl::UnavailableError("the session could not be recovered"));
   Bury(socket);
+  // No handler has it in its hands, and the next may need what it holds.
+  buried_.pop_back();
   wire.TakeId(std::move(id_anew));
   Begin(wire, rules, std::move(gap));
 }

@@ -117,24 +117,22 @@ void SessionKeeper::Publish(const proto::SessionOperation& operation,
 
 // ---- Opening ----
 
-void SessionKeeper::Open(const std::string& name_space,
-                         const std::string& socket_id,
-                         const std::vector<std::string>& rooms,
-                         std::string data, OpenDone done) {
-  const SessionName name{name_space, ids_.Next(), DrawClaim()};
+void SessionKeeper::Open(Opening opened, OpenDone done) {
+  const SessionName name{opened.name_space, ids_.Next(), DrawClaim()};
   proto::SessionOperation operation = OperationOn(name);
   proto::OpenSession* const open = operation.mutable_open();
-  open->set_socket_id(socket_id);
-  open->mutable_rooms()->Assign(rooms.begin(), rooms.end());
-  open->set_data(std::move(data));
+  open->set_socket_id(opened.socket_id);
+  open->set_user(opened.user);
+  open->mutable_rooms()->Assign(opened.rooms.begin(), opened.rooms.end());
+  open->set_data(std::move(opened.data));
   open->set_window_ms(absl::ToInt64Milliseconds(window_));
   open->set_notice_room(notice_room_);
 
-  struct Opening {
+  struct Waiting {
     OpenDone done;  // Null once it was answered.
     Timers::Id timer = 0;
   };
-  const auto opening = std::make_shared<Opening>();
+  const auto opening = std::make_shared<Waiting>();
   opening->done = std::move(done);
   opening->timer = timers_.At(clock_.Steady() + kSessionOpenTime, [opening] {
     std::exchange(opening->done, nullptr)(
@@ -158,16 +156,14 @@ void SessionKeeper::Open(const std::string& name_space,
 
 // ---- Restoring ----
 
-void SessionKeeper::Restore(const std::string& name_space,
-                            const std::string& private_id,
-                            absl::string_view offset, bool is_breakable,
-                            RestoreDone done) {
+void SessionKeeper::Restore(const Asked& asked, RestoreDone done) {
   const auto restoring = std::make_shared<Restoring>();
-  restoring->operation = OperationOn({name_space, private_id, 0});
+  restoring->operation = OperationOn({asked.name_space, asked.private_id, 0});
   proto::RestoreSession* const restore = restoring->operation.mutable_restore();
   restore->set_notice_room(notice_room_);
-  restore->set_offset(PlaceOf(offset));
-  restore->set_breakable(is_breakable);
+  restore->set_user(asked.user);
+  restore->set_offset(PlaceOf(asked.offset));
+  restore->set_breakable(asked.is_breakable);
   restoring->done = std::move(done);
   restoring->timer =
       timers_.At(clock_.Steady() + kSessionRestoreTime, [restoring] {

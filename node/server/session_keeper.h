@@ -52,6 +52,22 @@ class SessionKeeper final : public SessionChanges {
     proto::SessionRecord record;
     Position position;  // Of the operation that restored it.
   };
+  // What a client is opened a session for,
+  struct Opening {
+    std::string name_space;
+    std::string socket_id;
+    std::string user;  // Empty: nobody knows.
+    std::vector<std::string> rooms;
+    std::string data;
+  };
+  // and what one that comes back asks for.
+  struct Asked {
+    std::string name_space;
+    std::string private_id;
+    std::string user;
+    std::string offset;  // What it says it has, as sent; empty: nothing.
+    bool is_breakable = false;
+  };
   using OpenDone = absl::AnyInvocable<void(absl::StatusOr<Opened>) &&>;
   using RestoreDone = absl::AnyInvocable<void(absl::StatusOr<Restored>) &&>;
 
@@ -72,21 +88,17 @@ class SessionKeeper final : public SessionChanges {
   // To be called about once a second.
   void OnTick();
 
-  // Opens a session for a client that has come: in `rooms` from there on.
+  // Opens a session for a client that has come: in its rooms from there on.
   // Answered once, within kSessionOpenTime: DEADLINE_EXCEEDED after that, and
   // the session is closed again should it have been opened all the same.
   // Otherwise as Backplane::Publish() has it; RESOURCE_EXHAUSTED also if the
   // broker keeps too many.
-  void Open(const std::string& name_space, const std::string& socket_id,
-            const std::vector<std::string>& rooms, std::string data,
-            OpenDone done);
+  void Open(Opening opened, OpenDone done);
 
   // Asks for a session. Answered once, within kSessionRestoreTime:
   // DEADLINE_EXCEEDED after that, and the session is closed should it come all
-  // the same. NOT_FOUND: there is none, or no more. `offset` is what the client
-  // says it has, as it was sent; empty if it has nothing.
-  void Restore(const std::string& name_space, const std::string& private_id,
-               absl::string_view offset, bool is_breakable, RestoreDone done);
+  // the same. NOT_FOUND: there is none, or no more, or it is another user's.
+  void Restore(const Asked& asked, RestoreDone done);
   // Whether a client that was restored so, and came back with the same offset,
   // may already keep some of what was sent again the last time.
   static bool IsAmbiguous(const Restored& restored, absl::string_view offset);

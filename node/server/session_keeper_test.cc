@@ -118,7 +118,11 @@ class SessionKeeperTest : public ::testing::Test {
 };
 
 TEST_F(SessionKeeperTest, OpensWhatTheBrokerIsToKeep) {
-  keeper_.Open("/", "12345678901234567890", {""}, "data", NoteOpened());
+  keeper_.Open({.name_space = "/",
+                .socket_id = "12345678901234567890",
+                .rooms = {""},
+                .data = "data"},
+               NoteOpened());
   const proto::SessionOperation asked = broker_.Answer();
   EXPECT_THAT(told_, ElementsAre("opened"));
   EXPECT_EQ(asked.private_id().size(), 20u);
@@ -134,7 +138,8 @@ TEST_F(SessionKeeperTest, OpensWhatTheBrokerIsToKeep) {
 }
 
 TEST_F(SessionKeeperTest, WhatIsOpenedTooLateIsClosedAgain) {
-  keeper_.Open("/", "12345678901234567890", {}, "", NoteOpened());
+  keeper_.Open({.name_space = "/", .socket_id = "12345678901234567890"},
+               NoteOpened());
   Advance(kSessionOpenTime);
   EXPECT_THAT(told_, ElementsAre("DEADLINE_EXCEEDED"));
   const proto::SessionOperation open = broker_.Answer();
@@ -146,7 +151,9 @@ TEST_F(SessionKeeperTest, WhatIsOpenedTooLateIsClosedAgain) {
 }
 
 TEST_F(SessionKeeperTest, RestoresOnceTheBrokerIsBack) {
-  keeper_.Restore("/", name_.private_id, "", true, NoteRestored());
+  keeper_.Restore(
+      {.name_space = "/", .private_id = name_.private_id, .is_breakable = true},
+      NoteRestored());
   const proto::SessionOperation first =
       broker_.Answer(absl::UnavailableError(""));
   EXPECT_TRUE(first.restore().breakable());
@@ -165,7 +172,9 @@ TEST_F(SessionKeeperTest, RestoresOnceTheBrokerIsBack) {
 }
 
 TEST_F(SessionKeeperTest, WhatIsRestoredTooLateIsClosed) {
-  keeper_.Restore("/", name_.private_id, "", true, NoteRestored());
+  keeper_.Restore(
+      {.name_space = "/", .private_id = name_.private_id, .is_breakable = true},
+      NoteRestored());
   Advance(kSessionRestoreTime);
   EXPECT_THAT(told_, ElementsAre("DEADLINE_EXCEEDED"));
   const uint64_t claim = broker_.Answer(AnswerWith("ann")).claim();

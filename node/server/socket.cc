@@ -1,8 +1,12 @@
 #include "node/server/socket.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
+#include "node/server/socket_session.h"
 #include "node/socketio/socketio_limits.h"
 
 namespace roomlog {
@@ -118,6 +122,19 @@ void Socket::EmitValues(absl::string_view event, const Values& values,
     return;
   }
   if (loop_.recovers() && !ack_id.has_value()) EndInNoString(&packet->text);
+  Send(MakeFrames(*packet));
+}
+
+void Socket::EmitAtOnce(absl::string_view event, const Values& values) {
+  absl::StatusOr<EncodedPacket> packet =
+      EncodeEvent(name_space_.name(), event, values, std::nullopt);
+  if (!packet.ok()) {
+    loop_.Log(absl::StrCat("\"", event, "\" cannot be emitted in ",
+                           name_space_.name(), ": ",
+                           packet.status().message()));
+    return;
+  }
+  if (loop_.recovers()) EndInNoString(&packet->text);
   Send(MakeFrames(*packet));
 }
 
@@ -243,6 +260,38 @@ std::vector<std::string> Socket::Rooms() const {
 void Socket::History(HistoryQuery query, HistoryDone done) {
   done = loop_.Guarded("history", name_space_.name(), std::move(done));
   loop_.rooms().ReadHistory(wire_, std::move(query), std::move(done));
+}
+
+std::vector<RestoredRoom> Socket::RestoredRooms() const {
+  std::vector<RestoredRoom> rooms;
+  if (session_ == nullptr || session_->restored == nullptr) return rooms;
+  for (const proto::SessionRoom& room : session_->restored->record.rooms()) {
+    if (room.name().empty() || IsReservedRoom(room.name())) continue;
+    rooms.push_back({room.name(), !room.start().empty()});
+  }
+  return rooms;
+}
+
+void Socket::GiveUpRestoredRoom(absl::string_view room) {
+  if (session_ == nullptr || session_->restored == nullptr) return;
+  if (room.empty() || IsReservedRoom(room)) return;
+  auto& rooms = *session_->restored->record.mutable_rooms();
+  const auto kept = std::remove_if(
+      rooms.begin(), rooms.end(),
+      [&](const proto::SessionRoom& each) { return each.name() == room; });
+  if (kept == rooms.end()) return;
+  rooms.erase(kept, rooms.end());
+  session_->given_up.emplace_back(room);
+}
+
+void Socket::After(absl::Duration delay, absl::AnyInvocable<void() &&> task) {
+  loop_.timers().At(loop_.clock().Steady() + delay,
+                    [this, task = std::move(task),
+                     self = std::weak_ptr<Socket*>(self_)]() mutable {
+                      if (self.expired()) return;
+                      loop_.Guard("timer", name_space_.name(),
+                                  [&] { std::move(task)(); });
+                    });
 }
 
 void Socket::Disconnect(bool close) {

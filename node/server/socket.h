@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "node/engineio/handshake_info.h"
@@ -26,6 +27,7 @@
 
 namespace roomlog {
 
+class AuthSession;
 class ServerLoop;
 
 // What the client said when it connected. `request` lasts as long as the
@@ -33,6 +35,13 @@ class ServerLoop;
 struct SocketHandshake {
   const HandshakeInfo& request;  // Headers, URL, address, time.
   Value auth;                    // `{}` if it gave none.
+};
+
+// A room of a client that comes back.
+struct RestoredRoom {
+  std::string name;
+  // It was joined with history, some of which may still be owed.
+  bool with_history = false;
 };
 
 // Belongs to the loop of its connection: everything here is called on that
@@ -66,11 +75,28 @@ class Socket {
   // and it was sent all that it missed. For middlewares: it may still turn out
   // that something is missing, and then they are run again for another socket.
   bool recovered() const { return recovered_; }
+  // For middlewares, while it is recovered(): the rooms that it is to be in
+  // again. Empty once it is.
+  std::vector<RestoredRoom> RestoredRooms() const;
+  // For middlewares: it is not to be in that room again, nor to be sent what
+  // was said there.
+  void GiveUpRestoredRoom(absl::string_view room);
   // Why the client, which asked for its session, could not have it; null if it
   // could, or did not ask.
   const SessionGap* recovery_gap() const {
     return recovery_gap_.has_value() ? &*recovery_gap_ : nullptr;
   }
+  // Who it is, as node/auth has found out; null without authentication.
+  const std::shared_ptr<AuthSession>& auth_session() const {
+    return auth_session_;
+  }
+  void set_auth_session(std::shared_ptr<AuthSession> session) {
+    auth_session_ = std::move(session);
+  }
+  // Whose it is, empty if nobody knows. Who comes back to it is the same user.
+  const std::string& user() const { return user_; }
+  // For gatekeepers.
+  void set_user(std::string user) { user_ = std::move(user); }
   // In the namespace: no longer from within a middleware, not yet after
   // Disconnect().
   bool is_connected() const { return is_connected_; }
@@ -121,6 +147,10 @@ class Socket {
   };
   void EmitValues(absl::string_view event, const Values& values, AckDone done,
                   const EmitOptions& options);
+
+  // Past the log, also with recovery, and before what is on its way there: the
+  // last words to a socket that is about to be disconnected.
+  void EmitAtOnce(absl::string_view event, const Values& values);
 
   // socket.Timeout(absl::Seconds(5)).Emit("question", [](auto& answer) {...});
   class Emitter {
@@ -175,6 +205,9 @@ class Socket {
   // Reads a page of a room's history, once the client's queue has room for it.
   void History(HistoryQuery query, HistoryDone done);
 
+  // Calls `task` after `delay`, on the loop, unless the socket is gone by then.
+  void After(absl::Duration delay, absl::AnyInvocable<void() &&> task);
+
   // Ends its part in the namespace; with `close` the whole connection. What was
   // emitted before, to the socket or to its rooms, still reaches it, unless the
   // cluster takes longer than kLastWordsTime; what the client says is not heard
@@ -206,6 +239,8 @@ class Socket {
   SocketWire& wire_;
   const Namespace name_space_;
   Value data_;
+  std::string user_;
+  std::shared_ptr<AuthSession> auth_session_;
   bool is_accepted_ = false;
   bool is_connected_ = false;
   // Disconnect() was called, and with what.

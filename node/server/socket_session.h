@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/room_key.h"
 #include "node/rooms/client_offset.h"
@@ -49,6 +50,8 @@ struct SocketSession {
   std::unique_ptr<SessionKeeper::Restored> restored;
   std::optional<ClientOffset> has;
   std::string id_anew;  // Should it have to begin anew.
+  // Rooms of `restored` that it is not to be in again; no longer in there.
+  std::vector<std::string> given_up;
 };
 
 }  // namespace roomlog

@@ -11,7 +11,7 @@ import { Client } from "./client.mjs";
 import { until } from "./until.mjs";
 
 const kHere = fileURLToPath(new URL(".", import.meta.url));
-const kBinaries = resolve(process.env.ROOMLOG_BIN ?? join(kHere, "../../bazel-bin"));
+export const kBinaries = resolve(process.env.ROOMLOG_BIN ?? join(kHere, "../../bazel-bin"));
 const kReadyTimeoutMs = 30_000;
 const kStopTimeoutMs = 20_000;
 const kLogLinesShown = 60;

@@ -258,7 +258,7 @@ test("an origin that is not allowed is refused", async () => {
   assert.equal((await from("https://a.example")).status, 101);
   const answer = await from("https://b.example");
   assert.equal(answer.status, 400);
-  assert.equal(answer.body, "Forbidden");
+  assert.equal(answer.body, "pages of this origin may not connect here");
   await server.stop();
 });
 
