@@ -45,10 +45,6 @@ export function createAdapter(options: AdapterOptions): (nsp: unknown) => Roomlo
     if (node === undefined) {
       node = new ClusterNode(linkOptions, () => nodes.delete(server));
       nodes.set(server, node);
-      if ((server as { opts?: { connectionStateRecovery?: unknown } }).opts?.connectionStateRecovery) {
-        process.emitWarning("connectionStateRecovery: this version of the adapter keeps no sessions, so clients " +
-          "begin anew; see docs/node-api.md for replay()", "RoomlogWarning");
-      }
     }
     return new RoomlogAdapter(nsp, node, { requestsTimeoutMs: requestsTimeout });
   };

@@ -136,6 +136,10 @@ export class LinkCore {
   get epoch(): number {
     return this.#epoch;
   }
+  // How far the follower was told, in this life of the log.
+  get place(): number {
+    return this.#rooms.place;
+  }
   // Why nothing can be published now; null if it can.
   get trouble(): string | null {
     if (!this.#isWelcome) return this.#whyAway;
