@@ -73,3 +73,14 @@ export const kGatedEventsMax = 4096;
 export const kRoomsOfDirectEvents = 256;
 // How often the data of sockets is looked at, for Socket.IO does not tell of changes.
 export const kSessionDataIntervalMs = 1000;
+
+// ---- Shadow mode ----
+
+// How much later than the other one adapter may bring an event: longer than a broker or
+// a Redis that restarts takes.
+export const kShadowGraceMs = 10_000;
+// Events of one room that wait to come the other way. Of more, the oldest are judged as
+// if their time was over.
+export const kShadowEventsMax = 10_000;
+// Rooms of a namespace that are reported; of more, those entered first are forgotten.
+export const kShadowRoomsMax = 100_000;
