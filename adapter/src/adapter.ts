@@ -370,8 +370,9 @@ export class RoomlogAdapter extends Adapter {
     const all = flags | EventFlag.EVENT_FLAG_ADDRESSED |
       (hasAttachments ? EventFlag.EVENT_FLAG_HAS_ATTACHMENTS : 0);
     // All names are looked at before anything is published.
-    const keys = directRoom !== null ? [nodeRoomKey(this.#namespace, directRoom)] : (envelope.rooms.length === 0 ? [""] : envelope.rooms).map(
-      (room) => roomKey(this.#namespace, looksLikeSocketId(room) ? "" : room));
+    const rooms = envelope.rooms.length === 0 ? [""] : envelope.rooms;
+    const keys = directRoom !== null ? [nodeRoomKey(this.#namespace, directRoom)]
+      : rooms.map((room) => roomKey(this.#namespace, looksLikeSocketId(room) ? "" : room));
     keys.forEach((room, through) => {
       if (envelope.rooms[through] === "") {
         done(null, kNobodyAnswered); // To programs it is a room that nobody is in.

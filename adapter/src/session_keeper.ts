@@ -61,9 +61,10 @@ export class SessionKeeper {
     for (;;) {
       const name = { privateId, claim: randomId() };
       try {
-        const answer = await within(deadline - performance.now(), this.#publish(name, {
-          restore: { noticeRoom: Buffer.from(this.#node.noticeRoom), offset: Buffer.from(placeText(offset)), breakable },
-        }), () => this.end(name));
+        const noticeRoom = Buffer.from(this.#node.noticeRoom);
+        const restore = { noticeRoom, offset: Buffer.from(placeText(offset)), breakable };
+        const answer = await within(
+          deadline - performance.now(), this.#publish(name, { restore }), () => this.end(name));
         // Without it: it was restored, but the answer that said so was lost.
         if (answer.session && answer.session.length > 0) {
           return { name, record: SessionRecord.decode(answer.session), position: answer.position };

@@ -91,7 +91,7 @@ export class Sessions {
       answer: (socket, send) => this.#afterChanges(socket.id, send),
     });
     this.#timer = setInterval(() => {
-      for (const session of this.#byId.values()) this.#keepData(session);
+      for (const session of this.#byId.values()) void this.#keepData(session);
     }, limits.kSessionDataIntervalMs);
     this.#timer.unref();
   }
@@ -123,11 +123,19 @@ export class Sessions {
     if (socket && this.#byId.get(session.id) === session) send(socket as unknown as LocalSocket);
   }
 
-  // What a client is answered may say that it is in a room.
+  // What a client is answered may say that it is in a room, or what is kept of it.
   #afterChanges(id: string, send: () => void): void {
     const session = this.#byId.get(id);
-    if (session?.isConnected) session.gate.send(0, send);
-    else send();
+    if (!session?.isConnected) {
+      send();
+      return;
+    }
+    const kept = this.#keepData(session);
+    if (kept) {
+      session.gate.hold();
+      void kept.finally(() => session.gate.release());
+    }
+    session.gate.send(0, send);
   }
 
   // ---- A client that is new ----
@@ -188,7 +196,7 @@ export class Sessions {
     session.sentAgain = session.missed.length > 0;
     for (const packet of session.missed) this.#sendNow(session, (socket) => packet.sendTo(socket));
     session.missed = [];
-    setImmediate(() => this.#keepData(session)); // The handlers have returned by then.
+    setImmediate(() => void this.#keepData(session)); // The handlers have returned by then.
     queueMicrotask(() => session.gate.release());
   }
 
@@ -364,19 +372,20 @@ export class Sessions {
       `its data takes ${stored.length} bytes, more than ${limits.kSessionDataBytesMax}`);
   }
 
-  #keepData(session: Session): void {
+  // Resolves when it is durable; null if it is as it was.
+  #keepData(session: Session): Promise<void> | null {
     const socket = this.#host.sockets.get(session.id);
-    if (!socket || !session.isConnected || this.#byId.get(session.id) !== session) return;
+    if (!socket || session.changes.name === null || this.#byId.get(session.id) !== session) return null;
     let data: Buffer;
     try {
       data = this.#dataOf(socket.data);
     } catch (error) {
       this.#giveUp(session, error); // Better no session than one that is no longer true.
-      return;
+      return null;
     }
-    if (data.equals(session.keptData)) return;
+    if (data.equals(session.keptData)) return null;
     session.keptData = data;
-    session.changes.add({ hasData: true, data }).catch(() => {});
+    return session.changes.add({ hasData: true, data }).catch(() => {});
   }
 
   // ---- Its end ----
@@ -385,7 +394,7 @@ export class Sessions {
   lost(id: string): void {
     const session = this.#byId.get(id);
     if (!session) return;
-    this.#keepData(session);
+    void this.#keepData(session);
     if (this.#byId.get(id) !== session) return;
     session.isLost = true;
     session.changes.whenSaid((name) => this.#keeper.detach(name, { resentNothing: !session.sentAgain }));

@@ -57,7 +57,8 @@ function hookAnswers(socket: HookedSocket, hooks: SocketHooks): void {
   if (Object.hasOwn(socket, "packet")) return;
   const send = socket.packet;
   socket.packet = function (packet, options): void {
-    if (packet.type === kAck || packet.type === kBinaryAck) hooks.answer(socket, () => send.call(this, packet, options));
-    else send.call(this, packet, options);
+    const sendIt = (): void => send.call(this, packet, options);
+    if (packet.type === kAck || packet.type === kBinaryAck) hooks.answer(socket, sendIt);
+    else sendIt();
   };
 }

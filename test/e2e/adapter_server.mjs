@@ -77,7 +77,7 @@ function serve(socket) {
     const ack = args.pop();
     ack(...await told(socket.nsp.serverSideEmitWithAck(event, ...args)));
   });
-  socket.on("session", (ack) => ack({ recovered: socket.recovered }));
+  socket.on("session", (ack) => ack({ recovered: socket.recovered, middlewares }));
   socket.on("tell-me", (...event) => socket.emit(...event));
   socket.on("tell-me-volatile", (...event) => socket.volatile.emit(...event));
   socket.on("ask-me-later", (...event) => socket.emit(...event, () => {}));
@@ -112,6 +112,11 @@ function serve(socket) {
   }));
 }
 
+let middlewares = 0;
+io.use((socket, next) => {
+  ++middlewares;
+  setImmediate(() => (socket.handshake.auth.refuse ? next(new Error("refused")) : next()));
+});
 io.on("connection", serve);
 io.of("/chat").on("connection", serve);
 io.of(/^\/dynamic-/).on("connection", serve);
