@@ -256,8 +256,8 @@ export class Sessions {
     session.changes.begin(name);
     const [data] = session.keptData.length > 0 ? loadValues(session.keptData) : [{}];
     const rooms = entries.map(({ room }) => room).filter((room) => room !== "" && !isDirectRoom(room));
-    // From here on the gate keeps what is said there.
-    this.#host.addToRooms(session.id, rooms);
+    // From here on the gate keeps what is said there, and to the socket's own id.
+    this.#host.addToRooms(session.id, [session.id, ...rooms]);
     this.#followed.holdOwn(session.directRoom);
     const all = [...new Set(["", session.directRoom, ...rooms])];
     await Promise.all(all.map((room) => this.#followed.followedFrom(room)));

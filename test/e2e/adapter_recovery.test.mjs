@@ -149,6 +149,22 @@ test("what the program keeps with the socket comes with it", async () => {
   }
 });
 
+test("what it said to the others does not come back to it", async () => {
+  const ann = await connect(jsA);
+  const ben = await connect(jsB);
+  await ann.ask("join", "others");
+  await ben.ask("join", "others");
+  await ann.ask("emit", { to: ["others"], broadcast: true }, "for the others");
+  await ben.hears("for the others");
+  await ann.drop();
+  ann.take();
+  await ben.ask("emit", { to: ["others"] }, "missed");
+  await ben.hears("missed");
+  await ann.connect(jsB);
+  assert.equal(ann.socket.recovered, true);
+  assert.deepEqual(ann.take(), ["missed", "connect"]);
+});
+
 test("rooms that are left stay left, those joined by others are kept", async () => {
   const ann = await connect(jsA);
   const ben = await connect(cpp);
