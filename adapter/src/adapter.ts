@@ -1,24 +1,22 @@
 // Socket.IO's adapter over the cluster's log.
 import { Adapter, type BroadcastOptions } from "socket.io-adapter";
-import type { Done, PublishAnswer, RoomEvent } from "./backplane.js";
-import { isLeftOut, recipients, RoomNames } from "./audience.js";
-import { ClientPacket, type LocalSocket } from "./client_packet.js";
+import type { Done, PublishAnswer } from "./backplane.js";
+import { RoomNames } from "./audience.js";
+import type { LocalSocket } from "./client_packet.js";
 import type { ClusterNode } from "./cluster_node.js";
 import { FollowedRooms } from "./followed_rooms.js";
 import { EventFlag } from "./generated/proto/events.js";
 import { Envelope } from "./generated/proto/node_messages.js";
 import { type GapEvent, type HistoryOptions, type HistoryResult, readHistory } from "./history.js";
+import { IncomingEvents } from "./incoming_events.js";
 import * as limits from "./limits.js";
-import { formatPosition, type Position } from "./position.js";
-import { type FetchedSocket, fromWire, toWire } from "./remote_socket.js";
+import { formatPosition } from "./position.js";
+import { type FetchedSocket, fromWire } from "./remote_socket.js";
 import { Replays, type ReplayOptions, type ReplayResult } from "./replay.js";
-import { looksLikeSocketId, roomKey } from "./room_key.js";
-import { completeText, isEventOf, withAckId } from "./room_text.js";
+import { looksLikeSocketId, nodeRoomKey, roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
-import {
-  addressPacket, encodeEvent, type EncodedPacket, isForNodes, loadPacket, loadValues, parseAddressed,
-  type StoredPacket, storePacket, storeValues,
-} from "./stored_packet.js";
+import { Sessions, type SocketSession } from "./sessions.js";
+import { addressPacket, encodeEvent, type EncodedPacket, storePacket, storeValues } from "./stored_packet.js";
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Any = any;
@@ -59,8 +57,8 @@ export class RoomlogAdapter extends Adapter {
   readonly #names: RoomNames;
   readonly #followed: FollowedRooms;
   readonly #replays: Replays;
-  // Where in the log the joins of this moment were said, if they were.
-  #joinAfter: Position | undefined;
+  readonly #sessions: Sessions | null;
+  readonly #incoming: IncomingEvents;
   // How many nodes the broadcast of this moment goes to: see serverCount().
   #justAsked: Promise<number> | null = null;
   #lastWarning = -Infinity;
@@ -73,17 +71,25 @@ export class RoomlogAdapter extends Adapter {
     node.retain();
     this.#names = new RoomNames(this.rooms);
     this.#followed = new FollowedRooms(node, this.#namespace, {
-      onRoomEvent: (room, event) => this.#onRoomEvent(room, event),
+      onRoomEvent: (room, event) => this.#incoming.onRoomEvent(room, event),
       onRoomGap: (room, from, to, reason) =>
         this.#onGap({ room, from: formatPosition(from), to: formatPosition(to), reason }),
       onRoomFailed: (room, error) => this.#report(error, `room ${JSON.stringify(room)} cannot be followed`),
     });
     this.#replays = new Replays(node, this.#namespace, this.#followed);
+    this.#sessions = this.#makeSessions();
+    this.#incoming = new IncomingEvents(this, node, this.#names, this.#replays, this.#sessions, {
+      fetchSockets: (opts) => super.fetchSockets(opts),
+      addSockets: (opts, rooms) => super.addSockets(opts, rooms),
+      delSockets: (opts, rooms) => super.delSockets(opts, rooms),
+      disconnectSockets: (opts, close) => super.disconnectSockets(opts, close),
+      report: (error, what) => this.#report(error, what),
+    });
     // Every socket of the namespace is in the room with the empty name.
     this.#followed.hold("");
     this.on("create-room", (room: unknown) => {
       this.#names.add(room);
-      if (this.#isShared(room)) this.#followed.hold(String(room), this.#joinAfter);
+      if (this.#isShared(room)) this.#followed.hold(String(room), this.#incoming.joinAfter);
     });
     this.on("leave-room", (room: unknown, id: string) => this.#replays.forget(id, String(room)));
     this.on("delete-room", (room: unknown) => {
@@ -104,9 +110,54 @@ export class RoomlogAdapter extends Adapter {
   override async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#sessions?.close();
     // What was emitted here goes to the others; of the rest, nobody is left to hear.
     this.#followed.close();
     await this.#node.release();
+  }
+
+  // ---- Sessions ----
+
+  #makeSessions(): Sessions | null {
+    const { connectionStateRecovery: recovery } = this.nsp.server.opts;
+    if (!recovery) return null;
+    return new Sessions(this.nsp, this.#node, recovery.maxDisconnectionDuration, this.#followed, this.#replays, {
+      sockets: this.nsp.sockets,
+      addToRooms: (id, rooms) => super.addAll(id, new Set(rooms)),
+      removeFromRooms: (id) => super.delAll(id),
+      roomsOf: (id) => this.sids.get(id) ?? new Set(),
+      packetFor: (id, room, event, suffix) => this.#incoming.packetFor(id, room, event, suffix),
+      warn: (error, what) => this.#report(error, what),
+    });
+  }
+
+  override persistSession(session: { sid: string }): void {
+    this.#sessions?.lost(session.sid);
+  }
+  override restoreSession(privateId: string, offset: string): Promise<Any> {
+    const none: Promise<SocketSession | null> = Promise.resolve(null);
+    return this.#sessions?.restore(privateId, offset) ?? none;
+  }
+
+  // With sessions, resolves when the socket is in the rooms also if this server is
+  // killed.
+  override addAll(id: string, rooms: Set<Any>): Promise<void> | void {
+    if (this.#sessions === null) return super.addAll(id, rooms);
+    const before = this.sids.get(id);
+    const joined = [...rooms].filter((room) => !before?.has(room)).map(String);
+    super.addAll(id, rooms);
+    if (rooms.has(id)) this.#sessions.connecting(id);
+    return joined.length === 0 ? undefined : this.#sessions.joined(id, joined);
+  }
+  override del(id: string, room: Any): void {
+    const wasIn = this.sids.get(id)?.has(room);
+    super.del(id, room);
+    if (wasIn) this.#sessions?.left(id, [String(room)]);
+  }
+  override delAll(id: string): void {
+    const rooms = this.#sessions?.has(id) ? [...this.sids.get(id) ?? []].map(String) : [];
+    super.delAll(id);
+    this.#sessions?.leftAll(id, rooms);
   }
 
   // ---- What this server says ----
@@ -114,7 +165,12 @@ export class RoomlogAdapter extends Adapter {
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
     // With recovery on, Socket.IO says by broadcast() also what asks one local socket for
     // an acknowledgement.
-    if (opts.flags?.local || packet.id !== undefined) {
+    const alone = this.#sessions === null ? null : aloneIn(opts);
+    const isHere = alone !== null && this.nsp.sockets.has(alone);
+    const directRoom = isHere ? this.#sessions!.directRoomOf(alone) : null;
+    if (opts.flags?.local || packet.id !== undefined || (isHere && directRoom === null)) {
+      // A client would take a text at the end for its offset.
+      if (this.#sessions && packet.id === undefined && typeof packet.data.at(-1) === "string") packet.data.push(null);
       super.broadcast(packet, opts);
       return;
     }
@@ -124,7 +180,7 @@ export class RoomlogAdapter extends Adapter {
     try {
       this.#publishCopies(encoded, toEnvelope(opts), flags, (error) => {
         if (error) this.#report(error, `${describe(packet)} was not emitted`);
-      });
+      }, directRoom);
     } catch (error) {
       this.#report(error, `${describe(packet)} was not emitted`);
     }
@@ -281,16 +337,32 @@ export class RoomlogAdapter extends Adapter {
     const local: LocalSocket | undefined = this.nsp.sockets.get(socket.id);
     if (!local) throw new RoomlogError("invalid", "the socket is not connected to this server");
     roomKey(this.#namespace, room);
+    if (this.#sessions?.has(socket.id)) return this.#replayForSession(this.#sessions, local, room, options);
     return this.#replays.run(local, room, options, {
       join: () => this.addAll(socket.id, new Set([room])),
-      packetFor: (event) => this.#packetFor(socket.id, room, event),
+      packetFor: (event) => this.#incoming.packetFor(socket.id, room, event, null),
     });
+  }
+
+  #replayForSession(
+    sessions: Sessions, socket: LocalSocket, room: string, options: ReplayOptions,
+  ): Promise<ReplayResult> {
+    return sessions.replay(socket.id, room, options, () => super.addAll(socket.id, new Set([room])),
+      (through, suffix) => this.#replays.read(room, options, through, (event) => {
+        const packet = this.#incoming.packetFor(socket.id, room, event, suffix);
+        packet?.sendTo(socket);
+        return packet !== null;
+      }));
   }
 
   // ---- Publishing ----
 
-  // One event for each room. Throws a RoomlogError if it cannot be published.
-  #publishCopies(encoded: EncodedPacket, envelope: Envelope, flags: number, done: Done<PublishAnswer>): void {
+  // One event for each room, or in the direct room of the socket that it is for. Throws
+  // a RoomlogError if it cannot be published.
+  #publishCopies(
+    encoded: EncodedPacket, envelope: Envelope, flags: number, done: Done<PublishAnswer>,
+    directRoom: string | null = null,
+  ): void {
     if (envelope.rooms.length + envelope.except.length > limits.kBroadcastRoomsMax) {
       throw new RoomlogError("limit", `a broadcast names more than ${limits.kBroadcastRoomsMax} rooms`);
     }
@@ -298,8 +370,9 @@ export class RoomlogAdapter extends Adapter {
     const all = flags | EventFlag.EVENT_FLAG_ADDRESSED |
       (hasAttachments ? EventFlag.EVENT_FLAG_HAS_ATTACHMENTS : 0);
     // All names are looked at before anything is published.
-    const keys = (envelope.rooms.length === 0 ? [""] : envelope.rooms).map(
-      (room) => roomKey(this.#namespace, looksLikeSocketId(room) ? "" : room));
+    const rooms = envelope.rooms.length === 0 ? [""] : envelope.rooms;
+    const keys = directRoom !== null ? [nodeRoomKey(this.#namespace, directRoom)]
+      : rooms.map((room) => roomKey(this.#namespace, looksLikeSocketId(room) ? "" : room));
     keys.forEach((room, through) => {
       if (envelope.rooms[through] === "") {
         done(null, kNobodyAnswered); // To programs it is a room that nobody is in.
@@ -322,148 +395,15 @@ export class RoomlogAdapter extends Adapter {
     this.#node.publish({ room, flags: flags | EventFlag.EVENT_FLAG_ADDRESSED, id: "", packet }, done);
   }
 
-  // ---- What this server is told ----
-
-  #onRoomEvent(room: string, event: RoomEvent): void {
-    const isAddressed = (event.flags & EventFlag.EVENT_FLAG_ADDRESSED) !== 0;
-    const addressed = isAddressed ? parseAddressed(event.packet) : null;
-    if (isAddressed && addressed === null) return; // It is no node's.
-    const envelope = addressed?.envelope ?? null;
-    if (envelope && isForNodes(envelope)) {
-      this.#onNodeEvent(room, envelope, event, addressed!.packet);
-      return;
-    }
-    const packet = this.#clientPacket(room, event, envelope, addressed?.packet ?? event.packet);
-    if (!packet) return;
-    for (const id of recipients(this.#names, this.sids.keys(), room, envelope)) {
-      const socket: LocalSocket | undefined = this.nsp.sockets.get(id);
-      if (!socket || this.#replays.hold(id, room, event, packet)) continue;
-      packet.sendTo(socket);
-    }
-  }
-
-  // Null: it is nothing that clients may be sent.
-  #clientPacket(room: string, event: RoomEvent, envelope: Envelope | null, bytes: Buffer): ClientPacket | null {
-    const stored = loadPacket(bytes, (event.flags & EventFlag.EVENT_FLAG_HAS_ATTACHMENTS) !== 0);
-    if (!stored || !isEventOf(this.#namespace, stored)) return null;
-    stored.text = completeText(stored.text, event, room, this.#node.link.epoch);
-    return new ClientPacket(stored, envelope?.volatile ?? false);
-  }
-
-  // What a stored event is to one socket; null if it is not for it.
-  #packetFor(id: string, room: string, event: RoomEvent): ClientPacket | null {
-    const isAddressed = (event.flags & EventFlag.EVENT_FLAG_ADDRESSED) !== 0;
-    const addressed = isAddressed ? parseAddressed(event.packet) : null;
-    if (isAddressed && (addressed === null || isForNodes(addressed.envelope))) return null;
-    const envelope = addressed?.envelope ?? null;
-    if (isLeftOut(this.#names, envelope, id)) return null;
-    return this.#clientPacket(room, event, envelope, addressed?.packet ?? event.packet);
-  }
-
-  #onNodeEvent(room: string, envelope: Envelope, event: RoomEvent, packet: Buffer): void {
-    const target = { rooms: new Set<Any>(envelope.rooms), except: new Set<Any>(envelope.except) };
-    const isLogged = (event.flags & EventFlag.EVENT_FLAG_EPHEMERAL) === 0;
-    if (envelope.socketsJoin) {
-      // What was said in the rooms since, though they were not followed here, is read
-      // from the log.
-      this.#joinAfter = isLogged ? { epoch: this.#node.link.epoch, offset: event.offset } : undefined;
-      super.addSockets(this.#localTarget(target), envelope.socketsJoin.rooms.filter((name) => name !== ""));
-      this.#joinAfter = undefined;
-    } else if (envelope.socketsLeave) {
-      super.delSockets(this.#localTarget(target), this.#localNames(envelope.socketsLeave.rooms));
-    } else if (envelope.disconnectSockets) {
-      super.disconnectSockets(this.#localTarget(target), envelope.disconnectSockets.close);
-    } else if (envelope.fetchSockets) {
-      void this.#answerSockets(envelope, target);
-    } else if (envelope.serverSideEmit) {
-      this.#answerServer(envelope);
-    } else {
-      this.#askClients(room, envelope, event, packet);
-    }
-  }
-
-  // Rooms as they are named here: see RoomNames.
-  #localNames(names: Iterable<string>): Any[] {
-    return [...names].flatMap((name) => this.#names.localNames(name));
-  }
-  #localTarget({ rooms, except }: { rooms: Set<Any>; except: Set<Any> }): BroadcastOptions {
-    return { rooms: new Set(this.#localNames(rooms)), except: new Set(this.#localNames(except)) };
-  }
-
-  #askClients(room: string, envelope: Envelope, event: RoomEvent, bytes: Buffer): void {
-    const request = envelope.request!;
-    const stored = loadPacket(bytes, (event.flags & EventFlag.EVENT_FLAG_HAS_ATTACHMENTS) !== 0);
-    const asked: LocalSocket[] = [];
-    if (stored && isEventOf(this.#namespace, stored)) {
-      for (const id of recipients(this.#names, this.sids.keys(), room, envelope)) {
-        const socket = this.nsp.sockets.get(id);
-        if (socket && !this.#replays.isReplaying(id, room)) asked.push(socket);
-      }
-    }
-    // How many there are is said first, and if there are none, too.
-    this.#node.answer(request, { clientCount: { clients: asked.length } });
-    if (asked.length === 0) return;
-    const ackId: number = this.nsp._ids++;
-    const asking: StoredPacket = { ...stored!, text: withAckId(stored!.text, this.#namespace, stored!, ackId) };
-    const packet = new ClientPacket(asking, envelope.volatile);
-    for (const socket of asked) {
-      socket.acks.set(ackId, (...args) => {
-        this.#node.answer(request, { clientAck: { values: storeValues(args) } });
-      });
-      packet.sendTo(socket);
-    }
-    // Whoever asked does not wait any longer.
-    setTimeout(() => {
-      for (const socket of asked) socket.acks.delete(ackId);
-    }, request.timeoutMs).unref();
-  }
-
-  async #answerSockets(envelope: Envelope, target: { rooms: Set<Any>; except: Set<Any> }): Promise<void> {
-    let sockets = [];
-    let bytes = 0;
-    for (const socket of await super.fetchSockets(this.#localTarget(target)) as LocalSocket[]) {
-      const { one, size } = toWire(
-        socket, (error) => this.#report(error, `the data of socket ${socket.id} cannot be sent`));
-      sockets.push(one);
-      bytes += size;
-      if (bytes < limits.kSocketsAnswerBytes) continue;
-      this.#node.answer(envelope.request!, { sockets: { sockets, more: true } });
-      sockets = [];
-      bytes = 0;
-    }
-    this.#node.answer(envelope.request!, { sockets: { sockets, more: false } });
-  }
-
-  #answerServer(envelope: Envelope): void {
-    const { server, event, arguments: stored } = envelope.serverSideEmit!;
-    const { request } = envelope;
-    const isOurs = server !== this.#node.serverId && !kReservedServerEvents.has(event) &&
-      this.nsp.listeners(event).length > 0;
-    if (!isOurs) {
-      if (request) this.#node.answer(request, { serverSideAnswer: { handled: false, values: kNoBytes } });
-      return;
-    }
-    let args: unknown[];
-    try {
-      args = [event, ...loadValues(stored)];
-    } catch {
-      return; // It is no node's.
-    }
-    if (request) {
-      let isAnswered = false;
-      args.push((...values: unknown[]) => {
-        if (isAnswered) return;
-        isAnswered = true;
-        this.#node.answer(request, { serverSideAnswer: { handled: true, values: storeValues(values) } });
-      });
-    }
-    this.nsp._onServerSideEmit(args);
-  }
-
   // ---- Trouble ----
 
   #onGap(gap: GapEvent): void {
-    if (gap.reason === "epoch") this.#replays.forgetOffsets();
+    if (gap.reason === "epoch") {
+      this.#replays.forgetOffsets();
+      this.#sessions?.forgetAll();
+    } else {
+      this.#sessions?.onGap(gap.room === "" ? this.sids.keys() : this.#names.members(gap.room), gap);
+    }
     this.emit("gap", gap);
   }
 
@@ -483,8 +423,6 @@ export class RoomlogAdapter extends Adapter {
 }
 
 const kNoBytes = Buffer.alloc(0);
-// What Socket.IO's namespaces say themselves.
-const kReservedServerEvents = new Set(["connect", "connection", "new_namespace"]);
 const kNobodyAnswered: PublishAnswer = { position: { epoch: 0, offset: 0 }, duplicate: false, receivers: 0 };
 
 function toEnvelope(opts: BroadcastOptions): Envelope {
@@ -500,6 +438,14 @@ function toEnvelope(opts: BroadcastOptions): Envelope {
     fetchSockets: undefined,
     serverSideEmit: undefined,
   };
+}
+
+// The one room that is meant; null if it is not so simple. A socket's own room is meant
+// by socket.emit().
+function aloneIn({ rooms, except }: BroadcastOptions): string | null {
+  if (rooms.size !== 1 || (except && except.size > 0)) return null;
+  const [room] = rooms;
+  return typeof room === "string" ? room : null;
 }
 
 // Programs may use any value as the name of a room.

@@ -81,6 +81,11 @@ export class BrokerLink {
     return this.#core.epoch;
   }
 
+  // How far in the log this node has come: nothing at or before it is told any more.
+  get place(): number {
+    return this.#core.place;
+  }
+
   publish(request: PublishRequest, done: Done<PublishAnswer>): void {
     this.#core.publish(request, done);
     this.#endTurnSoon();

@@ -7,6 +7,7 @@ import { BrokerLink, type BrokerLinkOptions, randomId } from "./broker_link.js";
 import { ClusterRequests } from "./cluster_requests.js";
 import { EventFlag } from "./generated/proto/events.js";
 import { NodeAnswer, type Request } from "./generated/proto/node_messages.js";
+import { SessionNotice } from "./generated/proto/sessions.js";
 import type { Position } from "./position.js";
 import { kNodeNamespace, roomKey } from "./room_key.js";
 import type { RoomlogError } from "./roomlog_error.js";
@@ -15,7 +16,7 @@ import { asBuffer } from "./stored_packet.js";
 // Who follows a room. Its calls may follow and end rooms.
 export interface RoomListener {
   onEvent(event: RoomEvent): void;
-  onFollowing?(): void;
+  onFollowing?(head: Position): void;
   onGap?(from: Position, to: Position, reason: GapReason): void;
   onFollowFailed?(error: RoomlogError): void;
 }
@@ -27,7 +28,12 @@ export class ClusterNode implements RoomFollower {
   readonly serverId = randomId();
   readonly requests = new ClusterRequests();
   readonly link: BrokerLink;
-  readonly #id = `node-js-${randomId().toString(36)}`; // The room that takes its answers.
+  readonly id = `node-js-${randomId().toString(36)}`; // The room that takes its answers.
+  // The room that takes what the broker tells of sessions.
+  readonly noticeRoom = `${this.id}/sessions`;
+  // By namespace.
+  readonly #noticeListeners = new Map<string, (notice: SessionNotice) => void>();
+  #isFollowingNotices = false;
   readonly #listeners = new Map<RoomHandle, RoomListener>();
   readonly #onClosed: () => void;
   #users = 0;
@@ -36,7 +42,7 @@ export class ClusterNode implements RoomFollower {
   constructor(options: BrokerLinkOptions, onClosed: () => void) {
     this.#onClosed = onClosed;
     this.link = new BrokerLink(options, this);
-    this.follow(roomKey(kNodeNamespace, this.#id), {
+    this.follow(roomKey(kNodeNamespace, this.id), {
       onEvent: ({ packet }) => this.#onAnswer(packet),
     });
   }
@@ -50,6 +56,26 @@ export class ClusterNode implements RoomFollower {
     this.#onClosed();
     await this.link.close();
     this.requests.close();
+  }
+
+  listenToNotices(namespace: string, listener: (notice: SessionNotice) => void): void {
+    this.#noticeListeners.set(namespace, listener);
+    if (this.#isFollowingNotices) return;
+    this.#isFollowingNotices = true;
+    this.follow(roomKey(kNodeNamespace, this.noticeRoom), { onEvent: ({ packet }) => this.#onNotice(packet) });
+  }
+  forgetNotices(namespace: string): void {
+    this.#noticeListeners.delete(namespace);
+  }
+
+  #onNotice(packet: Buffer): void {
+    let notice: SessionNotice;
+    try {
+      notice = SessionNotice.decode(packet);
+    } catch {
+      return;
+    }
+    this.#noticeListeners.get(notice.nameSpace)?.(notice);
   }
 
   follow(key: string, listener: RoomListener, after?: Position): RoomHandle {
@@ -66,12 +92,12 @@ export class ClusterNode implements RoomFollower {
   }
 
   requestOf(id: bigint, timeoutMs: number): Request {
-    return { id, replyRoom: this.#id, timeoutMs: Math.min(Math.max(1, Math.ceil(timeoutMs)), 0xffffffff) };
+    return { id, replyRoom: this.id, timeoutMs: Math.min(Math.max(1, Math.ceil(timeoutMs)), 0xffffffff) };
   }
 
   answer(request: Request, given: Partial<NodeAnswer>): void {
     const answer: NodeAnswer = { ...NodeAnswer.create(), ...given, request: request.id };
-    if (request.replyRoom === this.#id) {
+    if (request.replyRoom === this.id) {
       this.requests.onAnswer(answer);
       return;
     }
@@ -98,8 +124,8 @@ export class ClusterNode implements RoomFollower {
   }
 
   // RoomFollower:
-  onFollowing(room: RoomHandle): void {
-    this.#guard(() => this.#listeners.get(room)?.onFollowing?.());
+  onFollowing(room: RoomHandle, head: Position): void {
+    this.#guard(() => this.#listeners.get(room)?.onFollowing?.(head));
   }
   onFollowFailed(room: RoomHandle, error: RoomlogError): void {
     const listener = this.#listeners.get(room);

@@ -2,7 +2,7 @@
 import type { GapReason, RoomEvent, RoomHandle } from "./backplane.js";
 import type { ClusterNode } from "./cluster_node.js";
 import type { Position } from "./position.js";
-import { roomKey } from "./room_key.js";
+import { nodeRoomKey, roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
 
 // How long until a room that could not be followed is asked for again.
@@ -20,7 +20,8 @@ interface Followed {
   holders: number;
   handle: RoomHandle | null; // Null while it waits to be tried again.
   isFollowed: boolean;
-  waiting: (() => void)[];
+  begunAt: number; // Where in the log that was.
+  waiting: ((from: number) => void)[];
 }
 
 export class FollowedRooms {
@@ -51,7 +52,18 @@ export class FollowedRooms {
       this.#listener.onRoomFailed(name, error as RoomlogError);
       return;
     }
-    const room: Followed = { key, holders: 1, handle: null, isFollowed: false, waiting: [] };
+    this.#begin(name, key, after);
+  }
+
+  // The same for a room of the nodes themselves.
+  holdOwn(name: string): void {
+    const held = this.#rooms.get(name);
+    if (held) ++held.holders;
+    else this.#begin(name, nodeRoomKey(this.#namespace, name));
+  }
+
+  #begin(name: string, key: string, after?: Position): void {
+    const room: Followed = { key, holders: 1, handle: null, isFollowed: false, begunAt: 0, waiting: [] };
     this.#rooms.set(name, room);
     this.#follow(name, room, after);
   }
@@ -61,22 +73,28 @@ export class FollowedRooms {
     if (!room || --room.holders > 0) return;
     this.#rooms.delete(name);
     if (room.handle !== null) this.#node.unfollow(room.handle);
-    for (const tell of room.waiting) tell();
+    for (const tell of room.waiting) tell(this.#node.link.place);
   }
 
   // Resolves when everything that is said in it from then on will come, or when
-  // nobody holds it any more.
-  followed(name: string): Promise<void> {
+  // nobody holds it any more: to the place after which it comes, which is now if the
+  // room is followed already.
+  followedFrom(name: string): Promise<number> {
     const room = this.#rooms.get(name);
-    if (!room || room.isFollowed) return Promise.resolve();
+    if (!room || room.isFollowed) return Promise.resolve(this.placeOf(name));
     return new Promise((done) => room.waiting.push(done));
+  }
+
+  // Of what is said in the room nothing comes any more that is at or before this place.
+  placeOf(name: string): number {
+    return Math.max(this.#node.link.place, this.#rooms.get(name)?.begunAt ?? 0);
   }
 
   close(): void {
     this.#isClosed = true;
     for (const room of this.#rooms.values()) {
       if (room.handle !== null) this.#node.unfollow(room.handle);
-      for (const tell of room.waiting) tell();
+      for (const tell of room.waiting) tell(this.#node.link.place);
     }
     this.#rooms.clear();
   }
@@ -84,10 +102,14 @@ export class FollowedRooms {
   #follow(name: string, room: Followed, after?: Position): void {
     room.handle = this.#node.follow(room.key, {
       onEvent: (event) => this.#listener.onRoomEvent(name, event),
-      onGap: (from, to, reason) => this.#listener.onRoomGap(name, from, to, reason),
-      onFollowing: () => {
+      onGap: (from, to, reason) => {
+        if (reason === "epoch") room.begunAt = to.offset;
+        this.#listener.onRoomGap(name, from, to, reason);
+      },
+      onFollowing: ({ offset }) => {
         room.isFollowed = true;
-        for (const tell of room.waiting.splice(0)) tell();
+        room.begunAt = offset;
+        for (const tell of room.waiting.splice(0)) tell(offset);
       },
       onFollowFailed: (error) => {
         room.handle = null;

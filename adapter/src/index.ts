@@ -8,6 +8,7 @@ export type { PublishOptions, PublishResult } from "./adapter.js";
 export { createEmitter, type Emitter, type EmitterOptions } from "./emitter.js";
 export type { GapEvent, HistoryEvent, HistoryOptions, HistoryResult } from "./history.js";
 export type { ReplayOptions, ReplayResult } from "./replay.js";
+export { createShadow, type Shadow, type ShadowOptions, type ShadowReport } from "./shadow.js";
 export { RoomlogError, type RoomlogErrorCode } from "./roomlog_error.js";
 export { RoomlogAdapter };
 
@@ -45,10 +46,6 @@ export function createAdapter(options: AdapterOptions): (nsp: unknown) => Roomlo
     if (node === undefined) {
       node = new ClusterNode(linkOptions, () => nodes.delete(server));
       nodes.set(server, node);
-      if ((server as { opts?: { connectionStateRecovery?: unknown } }).opts?.connectionStateRecovery) {
-        process.emitWarning("connectionStateRecovery: this version of the adapter keeps no sessions, so clients " +
-          "begin anew; see docs/node-api.md for replay()", "RoomlogWarning");
-      }
     }
     return new RoomlogAdapter(nsp, node, { requestsTimeoutMs: requestsTimeout });
   };

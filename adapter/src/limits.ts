@@ -49,3 +49,38 @@ export const kCatchUpsAtOnce = 16;
 export const kCloseTimeoutMs = 2000;
 // Where nobody listens to "error", one warning at most in this time.
 export const kWarningIntervalMs = 60_000;
+
+// ---- Sessions: see base/limits.h and node/socketio/socketio_limits.h ----
+
+// What a program keeps with a socket, as it is stored. A socket with more cannot be
+// recovered, and a warning says so.
+export const kSessionDataBytesMax = 64 << 10;
+// How long a client waits for its session to be opened. After that it is let in
+// without one.
+export const kSessionOpenMs = 2000;
+// How long a client that asks for its session waits while the broker is away: longer
+// than one takes to start again. After that it begins anew.
+export const kSessionRestoreMs = 15_000;
+export const kSessionRetryMs = 1000;
+// Events, and bytes of packets, that a recovery sends again. A client that lacks more
+// begins anew.
+export const kRecoveryEventsMax = 4096;
+export const kRecoveryBytesMax = 1 << 20;
+// What waits for one socket until a change of its session is durable: milliseconds'
+// worth, unless the broker is away. With more, the session is given up instead.
+export const kGatedEventsMax = 4096;
+// Rooms that carry what a server says to single sockets of a namespace.
+export const kRoomsOfDirectEvents = 256;
+// How often the data of sockets is looked at, for Socket.IO does not tell of changes.
+export const kSessionDataIntervalMs = 1000;
+
+// ---- Shadow mode ----
+
+// How much later than the other one adapter may bring an event: longer than a broker or
+// a Redis that restarts takes.
+export const kShadowGraceMs = 10_000;
+// Events of one room that wait to come the other way. Of more, the oldest are judged as
+// if their time was over.
+export const kShadowEventsMax = 10_000;
+// Rooms of a namespace that are reported; of more, those entered first are forgotten.
+export const kShadowRoomsMax = 100_000;

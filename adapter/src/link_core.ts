@@ -3,41 +3,30 @@
 import type {
   Done, HistoryPage, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle,
 } from "./backplane.js";
-import { EphemeralQueue } from "./ephemeral_queue.js";
-import { EventColumnsWriter, type EventView, readEventColumns, roomNames, toNumber } from "./event_columns.js";
+import { type EventView, readEventColumns, roomNames, toNumber } from "./event_columns.js";
 import {
-  BrokerMessage, type Delivery, type Error as WireError, ErrorCode, NodeMessage, type Published, type ReadAnswer,
+  BrokerMessage, type Delivery, NodeMessage, type Published, type ReadAnswer,
   type Subscribed, type Welcome,
 } from "./generated/proto/backplane.js";
-import { EventFlag } from "./generated/proto/events.js";
 import * as limits from "./limits.js";
 import { OrderedRooms } from "./ordered_rooms.js";
-import { Queue } from "./queue.js";
-import { RoomlogError, type RoomlogErrorCode } from "./roomlog_error.js";
+import { type PublishBounds, PublishQueue } from "./publish_queue.js";
+import { RoomlogError } from "./roomlog_error.js";
+import { toError } from "./wire_error.js";
 
 const kProtocolMajor = 1;
 const kProtocolMinor = 0;
 
-export interface LinkOptions {
+export interface LinkOptions extends PublishBounds {
   nodeName: string; // UTF-8, 1 to 255 bytes.
   producer: bigint; // Drawn at random for each life of the node, never 0.
   firstSession: bigint; // Where the sessions' numbers begin, likewise.
-  publishTimeoutMs: number;
-  queuedPublishesMax: number;
-  queuedPublishBytesMax: number;
   heldBytesMax: number;
   deliveryCreditBytes: number;
 }
 
 export interface Transport {
   send(header: Uint8Array, payload?: Uint8Array): void;
-}
-
-interface OpenPublish {
-  request: PublishRequest;
-  done: Done<PublishAnswer> | null; // Null once it was told.
-  deadline: number;
-  givenUp: boolean; // Told because its time was over.
 }
 
 interface OpenRead {
@@ -78,20 +67,7 @@ export class LinkCore {
   #lastSent: number;
   #lastGreeting = -Infinity;
 
-  // In the order of their numbers. The first `#sentPublishes` were sent in this
-  // session.
-  readonly #publishes = new Queue<OpenPublish>();
-  #firstNumber = 1; // Of #publishes.at(0).
-  #sentPublishes = 0;
-  #sentPublishBytes = 0;
-  #queuedPublishBytes = 0;
-  // Those that were sent in this session and given up before the broker answered:
-  // until it does they use credit.
-  readonly #givenUp = new Queue<{ number: number; bytes: number }>();
-  #givenUpBytes = 0;
-  readonly #ephemeral = new EphemeralQueue();
-  #publishCredit = 0;
-  #publishCreditBytes = 0;
+  readonly #publishes: PublishQueue;
 
   #lastHandle = 0;
   #lastWireHandle = 0;
@@ -121,13 +97,14 @@ export class LinkCore {
     this.#now = now;
     this.#transport = transport;
     this.#log = log;
+    this.#publishes = new PublishQueue(options);
     this.#rooms = new OrderedRooms(follower, options.heldBytesMax);
     this.#session = options.firstSession;
     this.#lastHeard = this.#lastSent = now();
   }
 
   get queuedPublishes(): number {
-    return this.#publishes.length + this.#ephemeral.openEvents;
+    return this.#publishes.length;
   }
   get isWelcome(): boolean {
     return this.#isWelcome;
@@ -135,6 +112,10 @@ export class LinkCore {
   // The life of the log; 0 before the first welcome.
   get epoch(): number {
     return this.#epoch;
+  }
+  // How far the follower was told, in this life of the log.
+  get place(): number {
+    return this.#rooms.place;
   }
   // Why nothing can be published now; null if it can.
   get trouble(): string | null {
@@ -148,34 +129,8 @@ export class LinkCore {
   // on instead, after all that was published before it and never twice, and `done`
   // told how many follow the room.
   publish(request: PublishRequest, done: Done<PublishAnswer>): void {
-    const refused = this.#refusal(request);
-    if (refused) {
-      this.#refused.push(() => done(refused));
-      return;
-    }
-    const deadline = this.#now() + this.#options.publishTimeoutMs;
-    if ((request.flags & EventFlag.EVENT_FLAG_EPHEMERAL) !== 0) {
-      this.#ephemeral.add(request, done, this.#firstNumber + this.#publishes.length, deadline);
-      return;
-    }
-    this.#queuedPublishBytes += request.packet.length + request.id.length;
-    this.#publishes.push({ request, done, deadline, givenUp: false });
-  }
-
-  #refusal({ packet, id }: PublishRequest): RoomlogError | null {
-    if (packet.length === 0 || packet.length > limits.kPacketBytesMax) {
-      return new RoomlogError("invalid", `an event of ${packet.length} bytes, of at most ${limits.kPacketBytesMax}`);
-    }
-    if (Buffer.byteLength(id) > limits.kPublishIdBytesMax) {
-      return new RoomlogError("invalid", `a publish id of more than ${limits.kPublishIdBytesMax} bytes`);
-    }
-    const bytes = this.#queuedPublishBytes + this.#ephemeral.openBytes + packet.length + id.length;
-    if (this.queuedPublishes < this.#options.queuedPublishesMax && bytes <= this.#options.queuedPublishBytesMax) {
-      return null;
-    }
-    return this.#isWelcome
-      ? new RoomlogError("limit", "too many events wait for the broker")
-      : new RoomlogError("unavailable", `too many events wait, and ${this.#whyAway}`);
+    const refused = this.#publishes.add(request, done, this.#now(), this.#isWelcome ? null : this.#whyAway);
+    if (refused) this.#refused.push(() => done(refused));
   }
 
   // Begins to follow a room, which must not be followed already: from now on, or
@@ -259,7 +214,7 @@ export class LinkCore {
     else if (message.subscribed) this.#onSubscribed(message.subscribed);
     else if (message.readAnswer) this.#onReadAnswer(message.readAnswer, payload);
     else if (message.ephemeralAnswer) {
-      if (!this.#ephemeral.onAnswer(message.ephemeralAnswer, toError(message.ephemeralAnswer.error))) {
+      if (!this.#publishes.onEphemeralAnswer(message.ephemeralAnswer)) {
         this.#protest("an answer to what was not handed to it");
       }
     } else if (message.heartbeat) this.#publishingStopped = message.heartbeat.publishingStopped;
@@ -275,8 +230,7 @@ export class LinkCore {
     const epoch = toNumber(welcome.epoch);
     this.#isWelcome = true;
     this.#publishingStopped = welcome.publishingStopped;
-    this.#publishCredit = toNumber(welcome.publishCredit);
-    this.#publishCreditBytes = toNumber(welcome.publishCreditBytes);
+    this.#publishes.onWelcome(toNumber(welcome.publishCredit), toNumber(welcome.publishCreditBytes));
     this.#lastHeard = this.#now();
     if (this.#epoch !== 0 && this.#epoch !== epoch) {
       this.#log("the broker's log has begun a new life: what was there before is lost");
@@ -290,27 +244,7 @@ export class LinkCore {
   }
 
   #onPublished(published: Published): void {
-    for (const run of published.runs) {
-      const error = toError(run.error);
-      const firstNumber = toNumber(run.firstNumber);
-      const firstOffset = toNumber(run.firstOffset);
-      for (let i = 0; i < run.count; ++i) {
-        const number = firstNumber + i;
-        if (number < this.#firstNumber) {
-          this.#dropGivenUp(number);
-          continue;
-        }
-        const index = number - this.#firstNumber;
-        if (index >= this.#sentPublishes) {
-          this.#protest("an answer to what was not published");
-          return;
-        }
-        const position = { epoch: this.#epoch, offset: firstOffset + i };
-        const given = { position, duplicate: run.duplicate, receivers: 0, session: run.session };
-        answer(this.#publishes.at(index), error, given);
-      }
-    }
-    this.#dropAnswered();
+    if (!this.#publishes.onPublished(published, this.#epoch)) this.#protest("an answer to what was not published");
   }
 
   #onSubscribed(subscribed: Subscribed): void {
@@ -380,17 +314,8 @@ export class LinkCore {
   }
 
   #onOutOfOrder(expected: number): void {
-    if (expected < this.#firstNumber || expected - this.#firstNumber > this.#sentPublishes) {
-      // What the broker expects was given up here, or never sent.
-      this.#loseSession("the broker expects publishes that this node does not have");
-      return;
-    }
-    this.#dropGivenUp(expected); // The broker has heard of them, or never will.
-    this.#sentPublishes = expected - this.#firstNumber;
-    this.#sentPublishBytes = 0;
-    for (let i = 0; i < this.#sentPublishes; ++i) {
-      this.#sentPublishBytes += this.#publishes.at(i).request.packet.length;
-    }
+    if (this.#publishes.onOutOfOrder(expected)) return;
+    this.#loseSession("the broker expects publishes that this node does not have");
   }
 
   #loseSession(why: string): void {
@@ -401,14 +326,12 @@ export class LinkCore {
     ++this.#session;
     this.#sent = this.#received = 0;
     this.#consumedBytes = this.#reportedBytes = 0;
-    this.#sentPublishes = this.#sentPublishBytes = 0;
-    this.#dropGivenUp(Infinity);
     this.#readsSent = 0;
     this.#toUnsubscribe = [];
     this.#byWireHandle.clear();
     this.#unanswered.clear();
     for (const room of this.#followed.values()) room.wireHandle = 0;
-    this.#ephemeral.failSent(new RoomlogError("unavailable", `whether it was handed on is unknown: ${why}`));
+    this.#publishes.loseSession(why);
   }
 
   #protest(what: string): void {
@@ -416,37 +339,6 @@ export class LinkCore {
   }
 
   // ---- What the node says ----
-
-  #dropAnswered(): void {
-    while (this.#publishes.length > 0 && this.#publishes.at(0).done === null) {
-      const { request, givenUp } = this.#publishes.shift();
-      this.#queuedPublishBytes -= request.packet.length + request.id.length;
-      if (this.#sentPublishes > 0) {
-        --this.#sentPublishes;
-        this.#sentPublishBytes -= request.packet.length;
-        if (givenUp) {
-          this.#givenUp.push({ number: this.#firstNumber, bytes: request.packet.length });
-          this.#givenUpBytes += request.packet.length;
-        } else {
-          this.#dropGivenUp(this.#firstNumber);
-        }
-      }
-      ++this.#firstNumber;
-    }
-  }
-
-  // The broker has answered all up to `number`.
-  #dropGivenUp(number: number): void {
-    while (this.#givenUp.length > 0 && this.#givenUp.at(0).number <= number) {
-      this.#givenUpBytes -= this.#givenUp.shift().bytes;
-    }
-  }
-
-  get #creditLeft(): number {
-    const bytes = this.#sentPublishBytes + this.#givenUpBytes + this.#ephemeral.sentBytes;
-    if (bytes >= this.#publishCreditBytes) return 0;
-    return this.#publishCredit - this.#sentPublishes - this.#givenUp.length - this.#ephemeral.sentEvents;
-  }
 
   #subscribeAll(): void {
     this.#byWireHandle.clear();
@@ -474,7 +366,7 @@ export class LinkCore {
       });
     }
     this.#sendSubscriptions();
-    this.#sendPublishes();
+    this.#publishes.send((room) => this.#unanswered.has(room), (message, packets) => this.#send(message, packets));
     this.#sendReads();
     // The broker must hear in time that there is credit again.
     if (this.#consumedBytes - this.#reportedBytes > this.#options.deliveryCreditBytes / 4) {
@@ -507,43 +399,6 @@ export class LinkCore {
     }
     this.#toSubscribe = [];
     send();
-  }
-
-  // Publishes and ephemeral events, in the order in which they were asked for.
-  #sendPublishes(): void {
-    while (this.#creditLeft > 0) {
-      const { barrier } = this.#ephemeral;
-      this.#sendPublishesBefore(barrier);
-      if (barrier > this.#firstNumber + this.#sentPublishes || this.#creditLeft <= 0) break;
-      const { message, packets } = this.#ephemeral.makeMessage(
-        Math.min(limits.kPublishEventsEnough, this.#creditLeft), limits.kPublishBytesEnough);
-      this.#send({ ephemeral: message }, packets);
-    }
-  }
-
-  #sendPublishesBefore(number: number): void {
-    const end = Math.min(this.#publishes.length, Math.max(number, this.#firstNumber) - this.#firstNumber);
-    while (this.#sentPublishes < end && this.#creditLeft > 0 && !this.#mustWait()) {
-      const firstNumber = BigInt(this.#firstNumber + this.#sentPublishes);
-      const writer = new EventColumnsWriter();
-      while (this.#sentPublishes < end && this.#creditLeft > 0 && !this.#mustWait() &&
-             writer.count < limits.kPublishEventsEnough && writer.bytes < limits.kPublishBytesEnough) {
-        const { request } = this.#publishes.at(this.#sentPublishes++);
-        writer.add(request.room, request.flags, request.id, request.packet);
-        this.#sentPublishBytes += request.packet.length;
-      }
-      const packets = writer.finish();
-      this.#send({
-        publish: {
-          firstNumber, answeredThrough: BigInt(this.#firstNumber - 1), rooms: writer.rooms, events: writer.columns,
-        },
-      }, packets);
-    }
-  }
-
-  // The next publish.
-  #mustWait(): boolean {
-    return this.#unanswered.size > 0 && this.#unanswered.has(this.#publishes.at(this.#sentPublishes).request.room);
   }
 
   #sendReads(): void {
@@ -595,15 +450,7 @@ export class LinkCore {
     if (this.#isWelcome && now - this.#lastSent >= limits.kHeartbeatIntervalMs) this.#send({ heartbeat: {} });
     const why = this.#isWelcome ? "" : `: ${this.#whyAway}`;
     const silence = new RoomlogError("unavailable", `no answer within ${this.#options.publishTimeoutMs} ms${why}`);
-    for (let i = 0; i < this.#publishes.length; ++i) {
-      const publish = this.#publishes.at(i);
-      if (publish.deadline > now) break;
-      if (publish.done === null) continue;
-      publish.givenUp = true;
-      answer(publish, silence);
-    }
-    this.#dropAnswered();
-    this.#ephemeral.failExpired(now, silence);
+    this.#publishes.failExpired(now, silence);
     for (const [number, read] of this.#reads) {
       if (read.deadline > now) break; // They are in the order in which they came.
       this.#reads.delete(number);
@@ -629,24 +476,4 @@ export class LinkCore {
     this.#lastSent = this.#now();
     this.#transport.send(NodeMessage.encode(message).finish(), payload);
   }
-}
-
-function answer(publish: OpenPublish, error: RoomlogError | null, given?: PublishAnswer): void {
-  const { done } = publish;
-  publish.done = null;
-  if (error) done?.(error);
-  else done?.(null, given);
-}
-
-const kErrorCodes = new Map<ErrorCode, RoomlogErrorCode>([
-  [ErrorCode.ERROR_CODE_INVALID, "invalid"],
-  [ErrorCode.ERROR_CODE_LIMIT, "limit"],
-  [ErrorCode.ERROR_CODE_DATA_LOSS, "data_loss"],
-  [ErrorCode.ERROR_CODE_NOT_FOUND, "not_found"],
-  [ErrorCode.ERROR_CODE_FENCED, "fenced"],
-]);
-
-function toError(error: WireError | undefined): RoomlogError | null {
-  if (!error || error.code === ErrorCode.ERROR_CODE_OK) return null;
-  return new RoomlogError(kErrorCodes.get(error.code) ?? "unavailable", error.message);
 }

@@ -104,9 +104,9 @@ export class Replays {
     this.#replaying.set(place, replaying);
     try {
       adapter.join();
-      await this.#followed.followed(room);
-      const { through, ...result } =
-        await this.#replay(socket, roomKey(this.#namespace, room), start, replaying, adapter);
+      await this.#followed.followedFrom(room);
+      const { through, ...result } = await this.#replay(
+        roomKey(this.#namespace, room), start, replaying, (event) => send(socket, adapter.packetFor(event)));
       if (socket.rooms.has(room)) this.#sentThrough.set(place, through);
       return result;
     } finally {
@@ -115,9 +115,19 @@ export class Replays {
     }
   }
 
+  // What was said in a room up to a place, which must be in the log. `take` tells
+  // whether the event was sent.
+  async read(
+    room: string, options: ReplayOptions, through: number, take: (event: RoomEvent) => boolean,
+  ): Promise<ReplayResult> {
+    const nothing: Replaying = { held: [], droppedThrough: 0 };
+    const { through: _, ...result } =
+      await this.#replay(roomKey(this.#namespace, room), startOf(options), nothing, take, through);
+    return result;
+  }
+
   async #replay(
-    socket: LocalSocket, key: string, start: Start, replaying: Replaying,
-    adapter: { packetFor(event: RoomEvent): ClientPacket | null },
+    key: string, start: Start, replaying: Replaying, take: (event: RoomEvent) => boolean, end?: number,
   ): Promise<ReplayResult & { through: number }> {
     const { link } = this.#node;
     let { after } = start;
@@ -125,7 +135,7 @@ export class Replays {
     // Where the room is: what comes later is held by now.
     const head = await readPage(link, { room: key, newestFirst: true, eventsMax: 1 });
     const { epoch } = head;
-    let through = head.head;
+    let through = end ?? head.head;
     const at = (offset: number): string => formatPosition({ epoch, offset });
     if (start.epoch !== undefined && start.epoch !== epoch) {
       gap = { reason: "epoch", from: formatPosition({ epoch: start.epoch, offset: after }), to: at(through) };
@@ -155,11 +165,7 @@ export class Replays {
         gap ??= { reason: "retention", from: at(after), to: at(page.trimmedThrough) };
       }
       for (const event of page.events) {
-        const packet = adapter.packetFor(event);
-        if (packet) {
-          packet.sendTo(socket);
-          ++replayed;
-        }
+        if (take(event)) ++replayed;
         after = event.offset;
       }
       if (replayed >= kReplayEventsMax && after < through) {
@@ -201,6 +207,11 @@ function startOf({ last, after, since, from }: ReplayOptions): Start {
   const position = parsePosition(after);
   if (!position) throw new RoomlogError("invalid", `not an offset: ${JSON.stringify(after)}`);
   return { kind: "after", after: position.offset, epoch: position.epoch };
+}
+
+function send(socket: LocalSocket, packet: ClientPacket | null): boolean {
+  packet?.sendTo(socket);
+  return packet !== null;
 }
 
 const placeOf = (id: string, room: string): string => `${id}\0${room}`;

@@ -10,12 +10,27 @@ const kReservedPrefix = "$roomlog/";
 
 // Throws RoomlogError "invalid" if either cannot be a name.
 export function roomKey(namespace: string, room: string): string {
-  checkName("namespace", namespace);
-  checkName("room", room);
   if (room.startsWith(kReservedPrefix)) {
     throw new RoomlogError("invalid", `names of rooms that begin with ${kReservedPrefix} are reserved`);
   }
+  return nodeRoomKey(namespace, room);
+}
+
+// The same also for rooms of the nodes themselves.
+export function nodeRoomKey(namespace: string, room: string): string {
+  checkName("namespace", namespace);
+  checkName("room", room);
   return `${namespace}\0${room}`;
+}
+
+// Whether events can be in a room of that name.
+export function isRoomName(namespace: string, room: string): boolean {
+  try {
+    roomKey(namespace, room);
+    return room !== "";
+  } catch {
+    return false;
+  }
 }
 
 function checkName(kind: string, name: string): void {

@@ -13,7 +13,7 @@ test("what a replay has sent is not sent again when this server hears it", async
     read: (_, done) => done(null, { epoch: 1, events: pages.shift(), trimmedThrough: 0, head: 5, more: false }),
   };
   const packet = (name) => ({ sendTo: () => sent.push(name) });
-  const replays = new Replays({ link }, "/", { followed: () => Promise.resolve() });
+  const replays = new Replays({ link }, "/", { followedFrom: () => Promise.resolve() });
   const socket = { id: "ann", rooms: new Set(["r"]) };
   const running = replays.run(socket, "r", { from: "start" }, {
     join: () => {

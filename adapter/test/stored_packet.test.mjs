@@ -75,11 +75,17 @@ test("values come back as they were", () => {
 
 test("meta, offsets and acknowledgement ids are put in by bytes", () => {
   const event = { offset: 0x29, timeMs: 12, id: "i", flags: 0 };
-  const complete = (text, flags) => completeText(Buffer.from(text), { ...event, flags }, "r", 10).toString();
+  const complete = (text, flags, suffix = null) =>
+    completeText(Buffer.from(text), { ...event, flags }, "r", 10, suffix).toString();
   assert.equal(complete('2["e"]', 0), '2["e","a-29"]');
   assert.equal(complete('2["e",1]', 1), '2["e",1,{"room":"r","id":"i","time":12},"a-29"]');
   assert.equal(complete('2["e",1]', 4), '2["e",1]');
   assert.equal(complete('2["e",1]', 8), '2["e",1]');
+  // For clients that may come back.
+  assert.equal(complete('2["e",1]', 8, ""), '2["e",1]');
+  assert.equal(complete('2["e","x"]', 8, ""), '2["e","x",null]');
+  assert.equal(complete('2["e","x"]', 4, ""), '2["e","x","a-29"]');
+  assert.equal(complete('2["e","x"]', 0, "~a-30~1"), '2["e","x","a-29~a-30~1"]');
   const asked = (text, namespace, attachments = []) =>
     withAckId(Buffer.from(text), namespace, { attachments }, 17).toString();
   assert.equal(asked('2["e"]', "/"), '217["e"]');

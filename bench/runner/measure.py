@@ -4,6 +4,7 @@ import os
 import shutil
 import statistics
 
+from .adapter import Adapter
 from .edge import Edge
 from .processes import BenchError
 from .recovery import Recovery
@@ -11,7 +12,8 @@ from .report import progress, spread, thousands
 from .systems import ALL as SYSTEMS
 from .systems import program
 
-ALL = ["throughput", "latency", "replay", "memory", "hops", "edge", "recovery"]
+ALL = ["throughput", "latency", "replay", "memory", "hops", "edge", "recovery",
+       "adapter"]
 
 IN_FLIGHT = [512, 4096, 16384]
 ROOMS = 1000
@@ -46,6 +48,8 @@ def run(arguments, processes, directory, page):
             Edge(arguments, processes, directory, page).run()
         elif name == "recovery":
             Recovery(arguments, processes, directory, page).run()
+        elif name == "adapter":
+            Adapter(arguments, processes, directory, page).run()
         else:
             getattr(bench, name)()
 

@@ -48,9 +48,9 @@ export class AdapterCluster {
     this.nodes.push(node);
     return node;
   }
-  async addEdge(name) {
+  async addEdge(name, ...flags) {
     const node = this.#program(name, join(kBinaries, "test/e2e/library_server"),
-      `--broker=${this.brokerAddress}`, `--name=${name}`);
+      `--broker=${this.brokerAddress}`, `--name=${name}`, ...flags);
     await node.start();
     await until(async () => (await fetch(new URL("/healthz", node.address))).ok, `${name} to be healthy`);
     this.nodes.push(node);

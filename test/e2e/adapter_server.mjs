@@ -1,6 +1,7 @@
 // A Socket.IO server on Node.js with our adapter, which does what library_server.cc
 // does with its clients' events:
 //   node adapter_server.mjs --broker=ADDRESS --name=NAME [--queued-events-max=N]
+//     [--recovery-window=MILLISECONDS] [--skip-middlewares]
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
@@ -10,7 +11,10 @@ const require = createRequire(new URL("../../adapter/package.json", import.meta.
 const { Server } = require("socket.io");
 
 const { values: flags } = parseArgs({
-  options: { broker: { type: "string" }, name: { type: "string" }, "queued-events-max": { type: "string" } },
+  options: {
+    broker: { type: "string" }, name: { type: "string" }, "queued-events-max": { type: "string" },
+    "recovery-window": { type: "string" }, "skip-middlewares": { type: "boolean" },
+  },
 });
 
 const http = createServer();
@@ -20,6 +24,12 @@ const io = new Server(http, {
     name: flags.name,
     ...(flags["queued-events-max"] ? { queuedEventsMax: Number(flags["queued-events-max"]) } : {}),
   }),
+  ...(flags["recovery-window"] ? {
+    connectionStateRecovery: {
+      maxDisconnectionDuration: Number(flags["recovery-window"]),
+      skipMiddlewares: flags["skip-middlewares"] ?? false,
+    },
+  } : {}),
 });
 const errors = [];
 io.of("/").adapter.on("error", (error) => errors.push(error.code));
@@ -40,7 +50,7 @@ const told = (promise, look = (answer) => answer) => promise.then(
 
 function serve(socket) {
   const adapter = socket.nsp.adapter;
-  socket.data.node = flags.name;
+  if (!socket.recovered) socket.data.node = flags.name;
   socket.emit("auth", socket.handshake.auth);
   socket.on("emit", (options, event, ...rest) => {
     const ack = rest.pop();
@@ -67,9 +77,20 @@ function serve(socket) {
     const ack = args.pop();
     ack(...await told(socket.nsp.serverSideEmitWithAck(event, ...args)));
   });
+  socket.on("session", (ack) => ack({ recovered: socket.recovered, middlewares }));
+  socket.on("tell-me", (...event) => socket.emit(...event));
+  socket.on("tell-me-volatile", (...event) => socket.volatile.emit(...event));
+  socket.on("ask-me-later", (...event) => socket.emit(...event, () => {}));
+  socket.on("data", (key, value, ack) => {
+    socket.data[key] = value;
+    ack(socket.data);
+  });
+  // As programs do that do not wait.
+  socket.on("join-at-once", (room, ack) => (socket.join(room), ack()));
+  socket.on("leave-me", () => socket.disconnect());
   socket.on("join", async (room, options, ack) => {
     if (ack === undefined) {
-      socket.join(room);
+      await socket.join(room);
       options();
       return;
     }
@@ -91,6 +112,11 @@ function serve(socket) {
   }));
 }
 
+let middlewares = 0;
+io.use((socket, next) => {
+  ++middlewares;
+  setImmediate(() => (socket.handshake.auth.refuse ? next(new Error("refused")) : next()));
+});
 io.on("connection", serve);
 io.of("/chat").on("connection", serve);
 io.of(/^\/dynamic-/).on("connection", serve);
