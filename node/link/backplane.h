@@ -94,8 +94,8 @@ class RoomFollower {
   virtual void OnEvents(absl::Span<const RoomEvent> events) = 0;
 
   // Of this room everything after `from` up to and with `to` is missing, and
-  // will stay so. What comes next of it is after `to`, in whose epoch the room
-  // is now; of other rooms, what comes next may be within the gap.
+  // will stay so. What comes next is after `to`, in whose epoch the room is
+  // now.
   virtual void OnGap(RoomHandle room, Position from, Position to,
                      GapReason reason) = 0;
 };

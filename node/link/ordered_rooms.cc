@@ -251,7 +251,7 @@ void OrderedRooms::HoldGap(RoomHandle handle, Offset to, GapReason reason,
     }
     held = held_.erase(held);
   }
-  held_.emplace(Place(room->known.Next(), handle), gap);
+  held_.emplace(Place(to, handle), gap);
   room->known = to;
 }
 
@@ -274,10 +274,7 @@ void OrderedRooms::Release() {
     room.position = told_ = it->first.first;
     if (const auto* event = std::get_if<RoomEvent>(&it->second)) {
       held_bytes_ -= BytesOf(*event);
-    } else if (const auto* gap = std::get_if<Gap>(&it->second)) {
-      told_ = gap->from.offset;
-      room.position = gap->to.offset;
-    } else {
+    } else if (std::holds_alternative<Begun>(it->second)) {
       room.begun = true;
     }
     released.push_back(std::move(it->second));

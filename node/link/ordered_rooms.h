@@ -121,8 +121,7 @@ class OrderedRooms {
   // The rooms that are behind, by how far they are known: nothing held beyond
   // the first of these may be told.
   std::set<Place> behind_;
-  // Events, gaps where they begin, and beginnings. A gap that was told at its
-  // end would find the follower in the middle of it, with other rooms.
+  // Events, gaps at their ends, and beginnings.
   std::map<Place, std::variant<RoomEvent, Gap, Begun>> held_;
   size_t held_bytes_ = 0;
 };

@@ -312,7 +312,7 @@ TEST_F(OrderedRoomsTest, AGapBeginsAfterWhatWasToldOfOtherRooms) {
   EXPECT_THAT(follower_.Take(), ElementsAre("A gap 7-9 damage"));
 }
 
-TEST_F(OrderedRoomsTest, TrimmedEventsAreAGapThatIsToldWhereItBegins) {
+TEST_F(OrderedRoomsTest, TrimmedEventsAreAGapInTheOrderOfTheLog) {
   Begin(kA, 5);
   Begin(kB, 5);
   Live({{13, 12}, {14, 9, kB}});
@@ -321,7 +321,7 @@ TEST_F(OrderedRoomsTest, TrimmedEventsAreAGapThatIsToldWhereItBegins) {
   EXPECT_THAT(follower_.Take(), IsEmpty());
   Read(kB, {.offsets = {6, 9}});
   EXPECT_THAT(follower_.Take(),
-              ElementsAre("A gap 5-10 retention", "B 6", "B 9", "A 11", "A 12",
+              ElementsAre("B 6", "B 9", "A gap 5-10 retention", "A 11", "A 12",
                           "A 13", "B 14"));
 }
 

@@ -107,13 +107,17 @@ void RoomLayer::OnGap(RoomHandle handle, Position from, Position to,
   if (to.offset <= before) return;
   room.MoveTo(to);
   for (Membership* member : room.members) {
-    // Those who are behind will find it in the log.
-    if (!member->is_in || !member->client.flows) continue;
+    const RoomClient& client = member->client;
+    if (!member->is_in || client.collection != nullptr) continue;
+    // Those who are behind will find the rest of the gap in the log. But up to
+    // where they stopped they were taken to have all that this loop had heard,
+    // and of this room it had heard nothing since `before`. (Who came from
+    // another loop may have had some of it there: too much is told then.)
     const Offset begin = std::max(before, member->from);
-    if (begin >= to.offset) continue;
-    SendGap(*member, {reason, {to.epoch, begin}, to});
-    // Not again, should its client stop flowing before the gap's end.
-    member->from = to.offset;
+    const Offset end = client.flows ? to.offset : client.cursor;
+    if (begin >= end || begin >= to.offset) continue;
+    SendGap(*member,
+            {reason, {to.epoch, begin}, {to.epoch, std::min(end, to.offset)}});
   }
 }
 
