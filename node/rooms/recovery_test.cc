@@ -482,5 +482,16 @@ TEST_F(RecoveryTest, ASocketMayMeetItsFormerSelf) {
   EXPECT_THAT(Heard(bob), ElementsAre("hello@e-1"));
 }
 
+TEST_F(RecoveryTest, ASocketMayGoBeforeItsFormerSelf) {
+  FakeSocket& former = ConnectRecoverable("bob");
+  FakeSocket& bob = NewSocket("bob");
+  const auto outcome = Recover(bob, Offset(0), {{"", Offset(0), ""}}, "");
+  backplane_.Settle();
+  ASSERT_TRUE(outcome->has_value());
+  layer_.RemoveClient(bob);
+  layer_.RemoveClient(former);
+  EXPECT_EQ(layer_.client_count(), 0u);
+}
+
 }  // namespace
 }  // namespace roomlog

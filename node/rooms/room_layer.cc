@@ -49,11 +49,14 @@ void RoomLayer::RemoveClient(SocketWire& socket) {
   const std::shared_ptr<RoomClient> client = std::move(found->second);
   clients_.erase(found);
   const auto in_namespace = clients_by_id_.find(socket.name_space());
-  const auto by_id = in_namespace->second.find(socket.id());
-  if (by_id != in_namespace->second.end() && by_id->second == client.get()) {
-    in_namespace->second.erase(by_id);
+  if (in_namespace != clients_by_id_.end()) {
+    const auto by_id = in_namespace->second.find(socket.id());
+    // Whoever came back under the id may have gone before its former self.
+    if (by_id != in_namespace->second.end() && by_id->second == client.get()) {
+      in_namespace->second.erase(by_id);
+    }
+    if (in_namespace->second.empty()) clients_by_id_.erase(in_namespace);
   }
-  if (in_namespace->second.empty()) clients_by_id_.erase(in_namespace);
   Drop(*client);
 }
 
