@@ -11,6 +11,10 @@ import { roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
 import { asBuffer } from "./stored_packet.js";
 
+// Servers on Node.js do not say whose a session is. A C++ edge gives it to nobody
+// who has shown a token, and this server none that has a user.
+const kNobody = "";
+
 // By which a client asks for its session, and by which this server has it.
 export interface SessionName {
   privateId: string;
@@ -48,6 +52,7 @@ export class SessionKeeper {
       open: {
         socketId, rooms: rooms.map((room) => Buffer.from(room)), data, windowMs: BigInt(this.#windowMs),
         noticeRoom: Buffer.from(this.#node.noticeRoom),
+        user: kNobody,
       },
     });
     const { position } = await within(limits.kSessionOpenMs, opened, () => this.end(name));
@@ -62,7 +67,7 @@ export class SessionKeeper {
       const name = { privateId, claim: randomId() };
       try {
         const noticeRoom = Buffer.from(this.#node.noticeRoom);
-        const restore = { noticeRoom, offset: Buffer.from(placeText(offset)), breakable };
+        const restore = { noticeRoom, offset: Buffer.from(placeText(offset)), breakable, user: kNobody };
         const answer = await within(
           deadline - performance.now(), this.#publish(name, { restore }), () => this.end(name));
         // Without it: it was restored, but the answer that said so was lost.
