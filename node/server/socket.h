@@ -210,8 +210,9 @@ class Socket {
 
   // Ends its part in the namespace; with `close` the whole connection. What was
   // emitted before, to the socket or to its rooms, still reaches it, unless the
-  // cluster takes longer than kLastWordsTime; what the client says is not heard
-  // any more. OnDisconnect() comes later, not from within.
+  // cluster takes longer than kLastWordsTime or the server does not follow
+  // namespaces; what the client says is not heard any more. OnDisconnect()
+  // comes later, not from within.
   void Disconnect(bool close = false);
 
  private:
