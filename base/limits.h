@@ -121,6 +121,10 @@ inline constexpr size_t kSessionDataBytesMax = size_t{64} << 10;
 // The user whose session it is. As long as a room's name. A longer one is no
 // user's (node/auth).
 inline constexpr size_t kSessionUserBytesMax = 255;
+// Offsets of which a session remembers that nobody knows what the client got of
+// what was sent again from there. More are of connections that were given up
+// one after the other and all looked at late.
+inline constexpr int kDoubtfulOffsetsMax = 8;
 // Where the history of a join begins, as it is stored: a position, or a number.
 inline constexpr size_t kSessionStartBytesMax = 64;
 // The longest window. Some clients sleep over a holiday.

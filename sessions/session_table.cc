@@ -116,7 +116,7 @@ absl::StatusOr<std::string> SessionTable::Apply(ProducerId owner,
       // One in doubt stays so until it was answered.
       if (parsed.detach().answered_at_once() ||
           (parsed.detach().resent_nothing() && !record.is_in_doubt())) {
-        record.clear_resent_from();
+        record.clear_resent_now_from();
       }
       break;
     default:
@@ -195,17 +195,23 @@ std::string SessionTable::Restore(ProducerId owner,
   record->set_detached_ms(0);
   // Whoever comes twice with one offset after something was sent again to it
   // may have got part of that; nobody knows, and the node is told so.
-  const bool came_again = !record->resent_from().empty() &&
-                          record->resent_from() == restore.offset();
-  record->set_is_in_doubt(came_again);
-  proto::SessionRecord kept = *record;
-  if (!came_again) {
-    record->clear_resent_from();
-    kept.clear_resent_from();
-    if (restore.breakable()) kept.set_resent_from(restore.offset());
+  auto& doubtful = *record->mutable_resent_from();
+  if (!record->resent_now_from().empty()) {
+    *doubtful.Add() = std::move(*record->mutable_resent_now_from());
   }
-  PutSession(SessionRowKey(kept.name_space(), kept.private_id()), kept,
-             effects);
+  const auto earlier =
+      std::find(doubtful.begin(), doubtful.end(), restore.offset());
+  const bool came_again = earlier != doubtful.end();
+  if (came_again) doubtful.erase(earlier);
+  if (doubtful.size() > kDoubtfulOffsetsMax) doubtful.erase(doubtful.begin());
+  record->set_is_in_doubt(came_again);
+  if (came_again || restore.breakable()) {
+    record->set_resent_now_from(restore.offset());
+  } else {
+    record->clear_resent_now_from();
+  }
+  PutSession(SessionRowKey(record->name_space(), record->private_id()),
+             *record, effects);
   return record->SerializeAsString();
 }
 

@@ -262,18 +262,26 @@ TEST_F(SessionTableTest, TellsWhenNobodyKnowsWhatTheClientHas) {
   struct Case {
     const char* why;
     std::vector<std::pair<std::string, bool>> restores;  // Offset, breakable.
-    std::string resent_from;                             // In the last answer.
+    bool is_in_doubt;                                    // In the last answer.
   };
   const std::vector<Case> cases = {
-      {"the first time", {{"x", true}}, ""},
-      {"a second time from there", {{"x", true}, {"x", true}}, "x"},
-      {"whichever way it comes then", {{"x", true}, {"x", false}}, "x"},
-      {"it got further", {{"x", true}, {"y", true}}, ""},
-      {"it came whole or not at all", {{"x", false}, {"x", true}}, ""},
+      {"the first time", {{"x", true}}, false},
+      {"a second time from there", {{"x", true}, {"x", true}}, true},
+      {"whichever way it comes then", {{"x", true}, {"x", false}}, true},
+      {"it got further", {{"x", true}, {"y", true}}, false},
+      {"it came whole or not at all", {{"x", false}, {"x", true}}, false},
       {"and until it is answered",
        {{"x", true}, {"x", true}, {"x", true}},
-       "x"},
-      {"it has nothing yet", {{"", true}, {"", true}}, ""},
+       true},
+      {"a connection given up earlier was looked at in between",
+       {{"x", true}, {"w", true}, {"x", true}},
+       true},
+      {"that may be one where nothing comes in part",
+       {{"x", true}, {"w", false}, {"x", true}},
+       true},
+      {"several were",
+       {{"x", true}, {"u", true}, {"v", true}, {"w", true}, {"x", true}},
+       true},
   };
   uint64_t claim = 10;
   for (const Case& c : cases) {
@@ -281,7 +289,7 @@ TEST_F(SessionTableTest, TellsWhenNobodyKnowsWhatTheClientHas) {
     ASSERT_THAT(fresh.Apply(kNodeA, OpenOf(1).SerializeAsString(), Offset(1),
                             now_ms_, &effects_),
                 IsOk());
-    std::string resent_from;
+    bool is_in_doubt = false;
     for (const auto& [offset, breakable] : c.restores) {
       const auto answer = fresh.Apply(
           kNodeB, RestoreOf(++claim, offset, breakable).SerializeAsString(),
@@ -289,9 +297,9 @@ TEST_F(SessionTableTest, TellsWhenNobodyKnowsWhatTheClientHas) {
       ASSERT_THAT(answer, IsOk());
       proto::SessionRecord record;
       ASSERT_TRUE(record.ParseFromString(*answer));
-      resent_from = record.resent_from();
+      is_in_doubt = record.is_in_doubt();
     }
-    EXPECT_EQ(resent_from, c.resent_from) << c.why;
+    EXPECT_EQ(is_in_doubt, c.is_in_doubt) << c.why;
   }
 }
 
@@ -311,7 +319,7 @@ TEST_F(SessionTableTest, WhoWasSentNothingAgainCannotHaveGotAPart) {
     apply(detach);
     proto::SessionRecord record;
     ASSERT_TRUE(record.ParseFromString(apply(RestoreOf(3, "x", true))));
-    EXPECT_EQ(record.resent_from(), resent_nothing ? "" : "x");
+    EXPECT_EQ(record.is_in_doubt(), !resent_nothing);
   }
 }
 
@@ -326,7 +334,7 @@ TEST_F(SessionTableTest, DoubtLastsUntilTheClientIsAnswered) {
         Offset(1), now_ms_, &effects_);
     proto::SessionRecord record;
     EXPECT_TRUE(answer.ok() && record.ParseFromString(*answer));
-    return record.resent_from();
+    return record.is_in_doubt();
   };
   const auto detach = [&](const proto::DetachSession& how) {
     proto::SessionOperation operation = Operation(claim);
@@ -342,13 +350,37 @@ TEST_F(SessionTableTest, DoubtLastsUntilTheClientIsAnswered) {
   ASSERT_THAT(fresh.Apply(kNodeA, OpenOf(1).SerializeAsString(), Offset(1),
                           now_ms_, &effects_),
               IsOk());
-  EXPECT_EQ(restore(), "");
+  EXPECT_FALSE(restore());
   detach(proto::DetachSession());  // It was sent something, and broke off.
-  EXPECT_EQ(restore(), "x");
+  EXPECT_TRUE(restore());
   detach(nothing);
-  EXPECT_EQ(restore(), "x");
+  EXPECT_TRUE(restore());
   detach(answered);
-  EXPECT_EQ(restore(), "");
+  EXPECT_FALSE(restore());
+}
+
+// A connection that the client gave up before says nothing of the newer one.
+TEST_F(SessionTableTest, DoubtIsTakenBackOnlyByTheRestoreThatCausedIt) {
+  ASSERT_THAT(Do(kNodeA, OpenOf(1)), IsOk());
+  ASSERT_THAT(Restore(kNodeB, RestoreOf(2, "x", /*breakable=*/true)), IsOk());
+  ASSERT_THAT(Restore(kNodeA, RestoreOf(3, "w", /*breakable=*/true)), IsOk());
+  proto::SessionOperation nothing = Operation(3);
+  nothing.mutable_detach()->set_resent_nothing(true);
+  ASSERT_THAT(Do(kNodeA, nothing), IsOk());
+  const auto record = Restore(kNodeB, RestoreOf(4, "x", /*breakable=*/true));
+  ASSERT_THAT(record, IsOk());
+  EXPECT_TRUE(record->is_in_doubt());
+}
+
+TEST_F(SessionTableTest, RemembersDoubtsWithinABound) {
+  ASSERT_THAT(Do(kNodeA, OpenOf(1)), IsOk());
+  absl::StatusOr<proto::SessionRecord> record;
+  for (int i = 0; i < 100; ++i) {
+    record = Restore(kNodeA, RestoreOf(2 + i, absl::StrCat(i), true));
+    ASSERT_THAT(record, IsOk());
+    EXPECT_LE(record->resent_from_size(), kDoubtfulOffsetsMax);
+  }
+  EXPECT_EQ(record->resent_from(kDoubtfulOffsetsMax - 1), "98");
 }
 
 TEST_F(SessionTableTest, RefusesWhatBreaksARule) {

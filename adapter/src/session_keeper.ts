@@ -81,12 +81,6 @@ export class SessionKeeper {
     }
   }
 
-  // Whether a client that came back so may already keep some of what was sent again to
-  // it the last time.
-  isAmbiguous({ record }: RestoredSession, offset: string): boolean {
-    return Buffer.from(record.resentFrom).toString() === placeText(offset);
-  }
-
   // Resolves when it is durable. Rejects with "fenced", or "not_found".
   async change(name: SessionName, change: Partial<ChangeSession>): Promise<void> {
     await this.#say(name, { change: { ...ChangeSession.create(), ...change } });

@@ -214,7 +214,7 @@ export class Sessions {
     // Two of one id must not meet; the broker's notice may come later.
     const older = this.#byPrivateId.get(privateId);
     if (older) this.#onFenced(older);
-    if (client && this.#keeper.isAmbiguous(restored, offset)) {
+    if (client && restored.record.isInDoubt) {
       // It may keep some of what it was sent the last time. Once it has heard CONNECT it
       // has taken in all of that, and when it comes again its offset says so.
       client._packet({ type: 0, nsp: this.#namespace, data: { sid: restored.record.socketId, pid: privateId } });

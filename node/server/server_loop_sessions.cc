@@ -168,7 +168,7 @@ void ServerLoop::OnRestored(SocketWire& wire,
     sessions_->Remove(*older);
     OnFenced(*older);
   }
-  if (SessionKeeper::IsAmbiguous(restored, offset)) {
+  if (restored.record.is_in_doubt()) {
     // It may keep some of what it was sent the last time, and nobody knows how
     // much. Once it has heard CONNECT it has taken in all of that, and when it
     // comes again its offset says so.

@@ -206,11 +206,6 @@ void SessionKeeper::TryRestore(const std::shared_ptr<Restoring>& restoring) {
   });
 }
 
-bool SessionKeeper::IsAmbiguous(const Restored& restored,
-                                absl::string_view offset) {
-  return restored.record.resent_from() == PlaceOf(offset);
-}
-
 // ---- While it is here ----
 
 void SessionKeeper::Add(SocketWire& socket, SessionName name) {

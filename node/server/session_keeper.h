@@ -99,9 +99,6 @@ class SessionKeeper final : public SessionChanges {
   // DEADLINE_EXCEEDED after that, and the session is closed should it come all
   // the same. NOT_FOUND: there is none, or no more, or it is another user's.
   void Restore(const Asked& asked, RestoreDone done);
-  // Whether a client that was restored so, and came back with the same offset,
-  // may already keep some of what was sent again the last time.
-  static bool IsAmbiguous(const Restored& restored, absl::string_view offset);
 
   // From here on `socket` has the session. No other socket may.
   void Add(SocketWire& socket, SessionName name);
