@@ -137,6 +137,31 @@ TEST_F(ClientPlaceTest, AGapIsToldOnceAndWholeToWhoIsHeldUpWithinIt) {
   EXPECT_THAT(heard, ElementsAre("b4", "a5"));
 }
 
+// What is missing may be anywhere in it: half of it may be no gap.
+TEST_F(ClientPlaceTest, AGapOfTheLinkIsToldWholeToWhoStoppedWithinIt) {
+  FakeSocket& ann = Connect("ann");
+  Join(ann, "a");
+  Join(ann, "b");
+  backplane_.Settle();
+  Say("a", "a1");
+  Say("b", "b2");
+  Say("b", "b3");
+  Say("a", "a4");
+  backplane_.LoseDeliveries(Key("a"), GapReason::kDamage);
+  ASSERT_TRUE(backplane_.Deliver());
+  Fill(ann);
+  backplane_.Settle();
+  Say("a", "a5");
+  backplane_.Settle();
+  EXPECT_THAT(Heard(ann),
+              ElementsAre("b2",
+                          R"(2["roomlog:gap",{"room":"a","reason":"damage",)"
+                          R"("from":"e-0","to":"e-4"}])"));
+  Read(ann);
+  backplane_.Settle();
+  EXPECT_THAT(Heard(ann), ElementsAre("b3", "a5"));
+}
+
 TEST_F(ClientPlaceTest, WhatIsHeldForAClientInManyRoomsIsBounded) {
   FakeSocket& ann = Connect("ann");
   const std::string large(200'000, 'x');

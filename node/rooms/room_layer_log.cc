@@ -109,15 +109,17 @@ void RoomLayer::OnGap(RoomHandle handle, Position from, Position to,
   for (Membership* member : room.members) {
     const RoomClient& client = member->client;
     if (!member->is_in || client.collection != nullptr) continue;
-    // Those who are behind will find the rest of the gap in the log. But up to
-    // where they stopped they were taken to have all that this loop had heard,
-    // and of this room it had heard nothing since `before`. (Who came from
-    // another loop may have had some of it there: too much is told then.)
     const Offset begin = std::max(before, member->from);
-    const Offset end = client.flows ? to.offset : client.cursor;
-    if (begin >= end || begin >= to.offset) continue;
-    SendGap(*member,
-            {reason, {to.epoch, begin}, {to.epoch, std::min(end, to.offset)}});
+    if (begin >= to.offset) continue;
+    // Those who are behind it will find it in the log. But who stopped within
+    // it, or beyond it, was taken to have all up to there that this loop had
+    // heard, and of this room it had heard nothing since `before`: he is told
+    // of the whole of it at once, as those who flow, for what is missing may be
+    // anywhere in it. (Who came from another loop may have had some of it
+    // there: too much is told then.)
+    if (!client.flows && client.cursor <= begin) continue;
+    SendGap(*member, {reason, {to.epoch, begin}, to});
+    member->from = std::max(member->from, to.offset);
   }
 }
 

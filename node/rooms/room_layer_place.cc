@@ -145,10 +145,13 @@ bool RoomLayer::SendCaughtUp(RoomClient& client) {
       return false;
     }
     Membership& member = *item->member;
-    if (item->gap != nullptr) {
+    const Offset end = item->gap != nullptr ? item->gap->to.offset : item->offset;
+    if (end <= member.from) {
+      // It was told of a gap, of which this is part, after the read began.
+    } else if (item->gap != nullptr) {
       SendGap(member, *item->gap);
       // Not again, should the client be held up before its end.
-      member.from = std::max(member.from, item->gap->to.offset);
+      member.from = end;
     } else {
       RoomPackets::Rendered rendered =
           member.room.packets.Render(*item->event, item->epoch);

@@ -87,10 +87,13 @@ void Oracle::OnAcknowledged(absl::string_view publisher,
 
 void Oracle::OnJoining(const std::string& reader, const std::string& room,
                        std::optional<Position> after) {
-  Reader& joining = readers_[reader][room] = Reader();
+  auto& rooms = readers_[reader];
+  const bool was_there = rooms.count(room) > 0;
+  Reader& joining = rooms[room] = Reader();
   if (!after.has_value()) return;
   joining.epoch = after->epoch;
   joining.cursor = after->offset.value();
+  if (was_there) joining.comes_again_after = joining.cursor;
 }
 
 void Oracle::OnHeard(const std::string& reader_name, const std::string& room,
@@ -128,6 +131,11 @@ void Oracle::OnHeard(const std::string& reader_name, const std::string& room,
     reader.owed.clear();
   }
   reader.epoch = position.epoch;
+  if (reader.is_joining && reader.comes_again_after.has_value() &&
+      reader.cursor.has_value() && at <= *reader.cursor) {
+    reader.cursor = std::exchange(reader.comes_again_after, std::nullopt);
+    reader.owed.clear();
+  }
   if (reader.cursor.has_value() && at <= *reader.cursor) {
     Report("P4", absl::StrCat(who, " heard ", Describe(at), " after ",
                               Describe(*reader.cursor)));

@@ -114,6 +114,9 @@ class Oracle {
   struct Reader {
     bool is_joining = true;
     bool epoch_changed = false;  // And that was not told yet.
+    // It was there when it asked to be sent again what comes after here: until
+    // that begins it goes on to hear what comes, and then once more.
+    std::optional<uint64_t> comes_again_after;
     Epoch epoch;                 // 0: not known.
     std::optional<uint64_t> cursor;
     std::vector<Range> owed;  // Missing, and to be told when it has joined.
