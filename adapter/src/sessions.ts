@@ -17,7 +17,7 @@ import { SessionChanges } from "./session_changes.js";
 import { SessionGate } from "./session_gate.js";
 import { type RestoredSession, SessionKeeper } from "./session_keeper.js";
 import { formatSessionStart, parseSessionStart } from "./session_start.js";
-import { hookNamespace, type HookedClient, type HookedSocket } from "./socket_hooks.js";
+import { allHeard, hookNamespace, type HookedClient, type HookedSocket } from "./socket_hooks.js";
 import { loadValues, storeValues } from "./stored_packet.js";
 
 // What Socket.IO is given of a session that is restored.
@@ -218,7 +218,8 @@ export class Sessions {
       // It may keep some of what it was sent the last time. Once it has heard CONNECT it
       // has taken in all of that, and when it comes again its offset says so.
       client._packet({ type: 0, nsp: this.#namespace, data: { sid: restored.record.socketId, pid: privateId } });
-      this.#keeper.detach(restored.name, { answeredAtOnce: true });
+      const isHeard = await allHeard(client);
+      this.#keeper.detach(restored.name, isHeard ? { answeredAtOnce: true } : { resentNothing: true });
       client.conn.close();
       return new Promise(() => {});
     }

@@ -2,8 +2,29 @@
 // asks of an adapter. Written for Socket.IO 4.7 and later; tested with 4.8.
 
 export interface HookedClient {
-  conn: { transport: { name: string }; protocol: number; close(): void };
+  conn: {
+    transport: { name: string };
+    protocol: number;
+    sendPacket(type: "ping"): void;
+    on(event: "heartbeat" | "close", listener: () => void): void;
+    close(): void;
+  };
   _packet(packet: object): void;
+}
+
+// Resolves once the client has shown that it has all that was sent until now, with false
+// if its connection ends before.
+export function allHeard({ conn }: HookedClient): Promise<boolean> {
+  return new Promise((done) => {
+    // At most one ping is unanswered already: the second pong answers one of these.
+    let pongs = 0;
+    conn.on("heartbeat", () => {
+      if (++pongs === 2) done(true);
+    });
+    conn.on("close", () => done(false));
+    conn.sendPacket("ping");
+    conn.sendPacket("ping");
+  });
 }
 
 export interface HookedSocket {

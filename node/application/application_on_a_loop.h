@@ -56,6 +56,7 @@ class ApplicationOnALoop final : public SocketWireHandler {
     loop_->OnDisconnect(wire, reason);
   }
   void OnDrained(SocketWire& wire) override { loop_->OnDrained(wire); }
+  void OnAllHeard(SocketWire& wire) override { loop_->OnAllHeard(wire); }
 
  private:
   FakeClock clock_;

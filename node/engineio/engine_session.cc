@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,9 +40,9 @@ void EngineSession::OnText(absl::string_view packet, absl::Duration now) {
       handler_->OnText(packet.substr(1));
       return;
     case '3':
-      if (!awaits_pong_) return;
-      awaits_pong_ = false;
+      if (pongs_awaited_ == 0 || --pongs_awaited_ > 0) return;
       heartbeat_deadline_ = now + times_.ping_interval;
+      if (std::exchange(asks_if_heard_, false)) handler_->OnAllHeard();
       return;
     case '1':
       End("transport close");
@@ -74,10 +75,11 @@ void EngineSession::OnDrained() {
 }
 
 void EngineSession::OnUpgraded(absl::Duration now) {
-  if (!awaits_pong_) return;  // The next ping comes when it would have.
+  if (pongs_awaited_ == 0) return;  // The next ping comes when it would have.
   // The pong may be lost with the other transport.
-  awaits_pong_ = false;
+  pongs_awaited_ = 0;
   heartbeat_deadline_ = now + times_.ping_interval;
+  if (asks_if_heard_) AskIfHeard();
 }
 
 void EngineSession::OnTurn() {
@@ -91,15 +93,29 @@ void EngineSession::OnTurn() {
 void EngineSession::OnTick(absl::Duration now) {
   if (is_open()) handler_->OnTick(now);
   if (!is_open() || now < heartbeat_deadline_) return;
-  if (awaits_pong_) {
+  if (pongs_awaited_ > 0) {
     End("ping timeout");
     return;
   }
-  awaits_pong_ = true;
   // From when the ping was due, so that a poll which comes a moment after the
   // deadline is late. But a loop that was late itself leaves half the time.
   heartbeat_deadline_ = std::max(heartbeat_deadline_ + times_.ping_timeout,
                                  now + times_.ping_timeout / 2);
+  Ping();
+}
+
+void EngineSession::AskIfHeard() {
+  if (!is_open() || pongs_awaited_ == std::numeric_limits<uint8_t>::max()) {
+    return;
+  }
+  asks_if_heard_ = true;
+  // It has the rest of the interval more than for another ping.
+  if (pongs_awaited_ == 0) heartbeat_deadline_ += times_.ping_timeout;
+  Ping();
+}
+
+void EngineSession::Ping() {
+  ++pongs_awaited_;
   transport_.Send(MakeEngineFrame('2', ""));
 }
 

@@ -49,6 +49,8 @@ class EngineHandler {
   virtual void OnBinary(absl::string_view message) = 0;
   // At most half of kClientBufferBytesMax is queued, and it was more.
   virtual void OnDrained() = 0;
+  // The client has all that was sent before AskIfHeard() was last called.
+  virtual void OnAllHeard() {}
   // The end of a turn that was asked for.
   virtual void OnTurn() = 0;
   // The last call; `reason` is one of Socket.IO's disconnect reasons.
@@ -101,6 +103,9 @@ class EngineSession {
   // Ends the session; what was sent before still goes out. `reason` must live
   // for ever.
   void Close(absl::string_view reason);
+  // Pings at once: the pong shows that the client has all that was sent until
+  // now. The handler hears of it, unless the session ends before.
+  void AskIfHeard();
   void WantTurn() { transport_.WantTurn(); }
   size_t queued_bytes() const { return transport_.queued_bytes(); }
   bool is_breakable() const { return transport_.is_breakable(); }
@@ -112,12 +117,14 @@ class EngineSession {
  private:
   // As Close(), for a client that is at fault or gone.
   void End(absl::string_view reason);
+  void Ping();
 
   // What every message touches comes first: see WebSocketConnection.
   EngineTransport& transport_;
   absl::string_view close_reason_;  // Empty: open.
   EngineHandler* handler_ = nullptr;
-  bool awaits_pong_ = false;
+  uint8_t pongs_awaited_ = 0;
+  bool asks_if_heard_ = false;  // By the last of these pings.
   bool close_is_told_ = false;
   absl::Duration heartbeat_deadline_;  // Of the next ping, or of its pong.
   const std::string id_;

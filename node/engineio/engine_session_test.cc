@@ -36,6 +36,7 @@ class EngineSessionTest : public ::testing::Test {
       heard.emplace_back("binary: " + std::string(message));
     }
     void OnDrained() override { heard.emplace_back("(drained)"); }
+    void OnAllHeard() override { heard.emplace_back("(all heard)"); }
     void OnTurn() override {}
     void OnClose(absl::string_view reason) override {
       heard.emplace_back("close: " + std::string(reason));
@@ -194,6 +195,32 @@ TEST_F(EngineSessionTest, PingsWhenItWouldHaveDespiteAnUpgrade) {
   session_.OnUpgraded(now_);
   Advance(absl::Milliseconds(100));
   EXPECT_THAT(transport_.sent, ElementsAre("2"));
+}
+
+TEST_F(EngineSessionTest, WhoAnswersAPingHasHeardAllBeforeIt) {
+  session_.AskIfHeard();
+  EXPECT_THAT(transport_.sent, ElementsAre("2"));
+  EXPECT_THAT(handler_.heard, IsEmpty());
+  ClientSays("3");
+  EXPECT_THAT(handler_.heard, ElementsAre("(all heard)"));
+  ClientSays("3");
+  EXPECT_THAT(handler_.heard, ElementsAre("(all heard)"));
+}
+
+TEST_F(EngineSessionTest, ThePongOfAnEarlierPingProvesNothing) {
+  Advance(absl::Milliseconds(300));
+  session_.AskIfHeard();
+  EXPECT_THAT(transport_.sent, ElementsAre("2", "2"));
+  ClientSays("3");
+  EXPECT_THAT(handler_.heard, IsEmpty());
+  ClientSays("3");
+  EXPECT_THAT(handler_.heard, ElementsAre("(all heard)"));
+}
+
+TEST_F(EngineSessionTest, WhoIsAskedAndDoesNotAnswerIsGone) {
+  session_.AskIfHeard();
+  Advance(absl::Milliseconds(500));
+  EXPECT_THAT(handler_.heard, ElementsAre("close: ping timeout"));
 }
 
 TEST_F(EngineSessionTest, OtherMessagesAreNoPong) {

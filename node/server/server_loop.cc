@@ -199,6 +199,9 @@ void ServerLoop::OnAck(SocketWire& wire, const IncomingAck& ack) {
 void ServerLoop::OnDisconnect(SocketWire& wire, absl::string_view reason) {
   const LoopPort::Scope scope(port_.get());
   restoring_.erase(&wire);
+  if (const auto in_doubt = in_doubt_.extract(&wire); !in_doubt.empty()) {
+    sessions_->Detach(in_doubt.mapped(), SessionKeeper::Resent::kNothing);
+  }
   const auto found = sockets_.find(&wire);
   if (found != sockets_.end()) End(*found->second, reason);
 }

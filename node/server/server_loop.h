@@ -67,6 +67,7 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   void OnAck(SocketWire& wire, const IncomingAck& ack) override;
   void OnDisconnect(SocketWire& wire, absl::string_view reason) override;
   void OnDrained(SocketWire& wire) override;
+  void OnAllHeard(SocketWire& wire) override;
 
   // ---- For Socket, Namespace and BroadcastOperator ----
 
@@ -218,6 +219,8 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   // Clients whose sessions are being restored. Who finds it gone finds no wire.
   absl::flat_hash_map<const SocketWire*, std::shared_ptr<SocketWire*>>
       restoring_;
+  // Clients that were answered CONNECT and no more, until they have heard it.
+  absl::flat_hash_map<const SocketWire*, SessionName> in_doubt_;
   // Sockets whose data may have changed.
   std::vector<std::weak_ptr<Socket*>> touched_;
   absl::flat_hash_map<const SocketWire*, std::unique_ptr<Socket>> sockets_;

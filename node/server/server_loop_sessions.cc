@@ -174,8 +174,8 @@ void ServerLoop::OnRestored(SocketWire& wire,
     // comes again its offset says so.
     wire.TakeId(restored.record.socket_id());
     wire.Accept(restored.name.private_id);
-    sessions_->Detach(restored.name, SessionKeeper::Resent::kAnsweredAtOnce);
-    wire.CutOff();
+    wire.AskIfHeard();
+    in_doubt_[&wire] = restored.name;
     return;
   }
   std::optional<ClientOffset> has;
@@ -213,6 +213,14 @@ void ServerLoop::OnRestored(SocketWire& wire,
   socket.session_ = std::move(session);
   socket.recovered_ = true;
   Admit(socket, rules);
+}
+
+void ServerLoop::OnAllHeard(SocketWire& wire) {
+  const LoopPort::Scope scope(port_.get());
+  const auto found = in_doubt_.extract(&wire);
+  if (found.empty()) return;
+  sessions_->Detach(found.mapped(), SessionKeeper::Resent::kAnsweredAtOnce);
+  wire.CutOff();
 }
 
 void ServerLoop::Recover(Socket& socket,

@@ -407,6 +407,9 @@ TEST_F(ServerRecoveryTest, WhoMayHaveGotAPartIsAskedToSayWhatItHas) {
   EXPECT_THAT(third.TakeSent(), IsEmpty());
   EXPECT_EQ(third.private_id(), first.private_id());
   EXPECT_EQ(third.id(), first.id());
+  EXPECT_TRUE(third.asks_if_heard());
+  EXPECT_FALSE(third.is_cut_off());
+  b_.loop->OnAllHeard(third);
   EXPECT_TRUE(third.is_cut_off());
   b_.loop->OnDisconnect(third, "forced close");
   Settle();
@@ -420,6 +423,33 @@ TEST_F(ServerRecoveryTest, WhoMayHaveGotAPartIsAskedToSayWhatItHas) {
   EXPECT_FALSE(fourth.is_cut_off());
   ann.TakeIn(fourth);
   EXPECT_THAT(ann.events, ElementsAre("one", "two"));
+}
+
+// The connection may be lost before CONNECT arrives.
+TEST_F(ServerRecoveryTest, WhoHasNotHeardConnectIsAskedAgain) {
+  Start();
+  FakeSocket& first = Connect(a_);
+  OfficialClient ann;
+  ann.TakeIn(first);
+  Cut(a_, first);
+  a_.io().Emit("one", 1);
+  Settle();
+  FakeSocket& second = Connect(b_, ann.auth(), /*is_breakable=*/true);
+  ASSERT_THAT(second.before_connect(), SizeIs(1));
+  Cut(b_, second);
+  for (int i = 0; i < 3; ++i) {
+    FakeSocket& unheard = Connect(b_, ann.auth());
+    EXPECT_TRUE(unheard.asks_if_heard());
+    EXPECT_THAT(unheard.TakeSent(), IsEmpty());
+    Cut(b_, unheard);
+  }
+  FakeSocket& heard = Connect(a_, ann.auth());
+  a_.loop->OnAllHeard(heard);
+  Cut(a_, heard);
+  // It had kept nothing.
+  FakeSocket& last = Connect(b_, ann.auth());
+  EXPECT_FALSE(last.asks_if_heard());
+  EXPECT_THAT(last.before_connect(), SizeIs(1));
 }
 
 TEST_F(ServerRecoveryTest, APolledAnswerComesWholeOrNotAtAll) {

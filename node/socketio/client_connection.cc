@@ -83,6 +83,11 @@ class ClientConnection::NamespaceSocket final : public SocketWire {
 
   void DisconnectClient() override { connection_.DisconnectAll(); }
 
+  void AskIfHeard() override {
+    asks_if_heard_ = true;
+    connection_.session_.AskIfHeard();
+  }
+
   void CutOff() override { connection_.session_.Close("forced close"); }
 
   // Nothing more is sent or heard; the handler is told later.
@@ -91,6 +96,9 @@ class ClientConnection::NamespaceSocket final : public SocketWire {
     connection_.any_left_ = true;
     connection_.session_.WantTurn();
   }
+
+  // Whether it is to hear that the client has heard all.
+  bool TakeAsked() { return is_here() && std::exchange(asks_if_heard_, false); }
 
   bool is_here() const { return leave_reason_.empty(); }
   bool is_connected() const { return is_here() && accepted_; }
@@ -104,6 +112,7 @@ class ClientConnection::NamespaceSocket final : public SocketWire {
   const std::string auth_;
   bool accepted_ = false;
   bool refused_ = false;
+  bool asks_if_heard_ = false;
   absl::string_view leave_reason_;  // Empty: here.
 };
 
@@ -197,6 +206,12 @@ void ClientConnection::DisconnectAll() {
 void ClientConnection::OnDrained() {
   for (const auto& socket : sockets_) {
     if (socket->is_connected()) handler_.OnDrained(*socket);
+  }
+}
+
+void ClientConnection::OnAllHeard() {
+  for (const auto& socket : sockets_) {
+    if (socket->TakeAsked()) handler_.OnAllHeard(*socket);
   }
 }
 

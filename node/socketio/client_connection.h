@@ -37,6 +37,7 @@ class ClientConnection final : public EngineHandler {
   void OnText(absl::string_view message) override;
   void OnBinary(absl::string_view message) override;
   void OnDrained() override;
+  void OnAllHeard() override;
   void OnTurn() override;
   void OnClose(absl::string_view reason) override;
   absl::Duration deadline() const override { return connect_deadline_; }

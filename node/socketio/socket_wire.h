@@ -65,6 +65,9 @@ class SocketWire {
   virtual void Disconnect() = 0;
   // The same for all namespaces of the client, and ends the connection.
   virtual void DisconnectClient() = 0;
+  // Asks the client, below Socket.IO, whether it has all that was sent until
+  // now: OnAllHeard() comes when it says so, or OnDisconnect() if it does not.
+  virtual void AskIfHeard() = 0;
   // Ends the connection without a word, after what was sent. To the client it
   // is lost, so it comes again.
   virtual void CutOff() = 0;
@@ -108,6 +111,8 @@ class SocketWireHandler {
   virtual void OnDisconnect(SocketWire& socket, absl::string_view reason) = 0;
   // At most half of kClientBufferBytesMax is queued, and it was more.
   virtual void OnDrained(SocketWire& socket) = 0;
+  // The answer to AskIfHeard().
+  virtual void OnAllHeard(SocketWire& /*socket*/) {}
 };
 
 }  // namespace roomlog

@@ -280,6 +280,7 @@ class BareClient {
       this.socket.on("message", (data) => {
         const packet = String(data);
         if (over) return; // This was lost.
+        if (packet === "2") this.socket.send("3");
         if (packet.startsWith("0")) this.socket.send(`40${JSON.stringify(this.auth)}`);
         if (packet.startsWith("40")) {
           this.answer = JSON.parse(packet.slice(2));

@@ -38,6 +38,7 @@ class FakeSocket final : public SocketWire {
   bool disconnected() const { return disconnected_; }
   bool accepted() const { return accepted_; }
   bool is_cut_off() const { return is_cut_off_; }
+  bool asks_if_heard() const { return asks_if_heard_; }
   // Of its CONNECT; empty if it was given none.
   const std::string& private_id() const { return private_id_; }
   // The events that came before the answer to CONNECT.
@@ -62,6 +63,7 @@ class FakeSocket final : public SocketWire {
   }
   void Disconnect() override { disconnected_ = true; }
   void DisconnectClient() override { disconnected_ = true; }
+  void AskIfHeard() override { asks_if_heard_ = true; }
   void CutOff() override { is_cut_off_ = true; }
 
  private:
@@ -74,6 +76,7 @@ class FakeSocket final : public SocketWire {
   bool disconnected_ = false;
   bool accepted_ = false;
   bool is_cut_off_ = false;
+  bool asks_if_heard_ = false;
   bool is_breakable_ = true;
   std::string auth_ = "{}";
   std::string private_id_;

@@ -71,7 +71,11 @@ void SimulatedConnection::Write(std::string packet) {
 
 void SimulatedConnection::Carry(std::string packet) {
   Later(Arrival(&last_to_client_), [this, packet = std::move(packet)] {
-    if (!is_cut_ && client_ != nullptr) client_->OnPacket(packet);
+    if (is_cut_ || client_ == nullptr) return;
+    if (packet != kPing) return client_->OnPacket(packet);
+    Later(Arrival(&last_to_edge_), [this] {
+      if (!is_cut_ && edge_ != nullptr) edge_->OnAllHeard(*this);
+    });
   });
 }
 

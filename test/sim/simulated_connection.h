@@ -40,6 +40,7 @@ class SimulatedConnection final
     virtual void OnCut(SimulatedConnection& connection,
                        absl::string_view reason) = 0;
     virtual void OnDrained(SimulatedConnection& connection) = 0;
+    virtual void OnAllHeard(SimulatedConnection& connection) = 0;
   };
   // The client's end.
   class Client {
@@ -96,9 +97,13 @@ class SimulatedConnection final
   }
   void Disconnect() override;
   void DisconnectClient() override { Disconnect(); }
+  void AskIfHeard() override { Write(std::string(kPing)); }
   void CutOff() override;
 
  private:
+  // Not a Socket.IO packet.
+  static constexpr absl::string_view kPing = "ping";
+
   void Write(std::string packet);
   void Carry(std::string packet);
   // When something sent now arrives, behind all that was sent before.

@@ -127,6 +127,14 @@ void SimulatedEdge::OnDrained(SimulatedConnection& connection) {
   });
 }
 
+void SimulatedEdge::OnAllHeard(SimulatedConnection& connection) {
+  Turn([this, connection = connection.shared_from_this()] {
+    if (connections_.count(connection->serial()) > 0) {
+      loop_->OnAllHeard(*connection);
+    }
+  });
+}
+
 void SimulatedEdge::Turn(std::function<void()> work) {
   if (is_paused_) {
     waiting_.push_back(std::move(work));

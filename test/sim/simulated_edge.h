@@ -72,6 +72,7 @@ class SimulatedEdge final : private SimulatedConnection::Edge {
   void OnCut(SimulatedConnection& connection,
              absl::string_view reason) override;
   void OnDrained(SimulatedConnection& connection) override;
+  void OnAllHeard(SimulatedConnection& connection) override;
 
   void Tick();
   // Does a turn's work: now, or when the process goes on.
