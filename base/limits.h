@@ -196,6 +196,9 @@ inline constexpr size_t kJsonDepthMax = 512;
 // for a program that publishes a batch without waiting, an eighth of what its
 // node may queue. One more is answered `limit`.
 inline constexpr size_t kUnansweredRequestsPerClientMax = 16384;
+// Live events of one room that are handed on together, member by member: what
+// they take stays in the processor's caches.
+inline constexpr size_t kEventRunMax = 64;
 // Live events held for one socket, or one room, while its past is being read.
 // Past it they are dropped and read from the log instead.
 inline constexpr size_t kHeldEventsMax = 1024;

@@ -199,6 +199,7 @@ class SeamTest : public ::testing::TestWithParam<uint32_t> {
 
   SeamTest() : random_(GetParam()) {
     backplane_.set_page_events_max(1 + Draw(6));
+    backplane_.set_events_at_once(1 + Draw(6));
     for (int i = 0; i < kClients; ++i) Connect(clients_[i]);
   }
 

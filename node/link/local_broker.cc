@@ -57,6 +57,7 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
       DoTheBrokersWork(&taken);
     }
     for (Result& result : taken) Handle(std::move(result), follower);
+    HandOn(follower);
     for (PublishDone& done : std::exchange(refused_, {})) {
       std::move(done)(
           absl::ResourceExhaustedError("too many publishes wait already"));
@@ -84,20 +85,34 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
     asked_.push_back({loop_, std::move(what)});
   }
 
+  // Events that come one after the other are handed on together, and before
+  // what is answered to the publishes among them.
   void Handle(Result any, RoomFollower& follower) {
     if (auto* event = std::get_if<RoomEvent>(&any)) {
-      if (followed_.contains(event->room)) follower.OnEvents({event, 1});
-    } else if (auto* following = std::get_if<Following>(&any)) {
+      if (followed_.contains(event->room)) events_.push_back(*std::move(event));
+      return;
+    }
+    if (auto* published = std::get_if<Published>(&any)) {
+      published_.push_back(*std::move(published));
+      return;
+    }
+    HandOn(follower);
+    if (auto* following = std::get_if<Following>(&any)) {
       if (followed_.contains(following->handle)) {
         follower.OnFollowing(following->handle, following->head);
       }
-    } else if (auto* published = std::get_if<Published>(&any)) {
-      auto open = publishes_.extract(published->number);
-      std::move(open.mapped())(std::move(published->answer));
     } else {
       auto& answered = std::get<ReadAnswered>(any);
       auto open = reads_.extract(answered.number);
       std::move(open.mapped())(std::move(answered.page));
+    }
+  }
+
+  void HandOn(RoomFollower& follower) {
+    if (!events_.empty()) follower.OnEvents(std::exchange(events_, {}));
+    for (Published& published : std::exchange(published_, {})) {
+      auto open = publishes_.extract(published.number);
+      std::move(open.mapped())(std::move(published.answer));
     }
   }
 
@@ -106,6 +121,8 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
   Mailbox<Result>& results_;
   std::deque<Command> asked_;         // Since the last turn, or did not fit.
   std::vector<PublishDone> refused_;  // To be told by DoWork().
+  std::vector<RoomEvent> events_;     // To be handed on within DoWork(),
+  std::vector<Published> published_;  // and then these.
   uint64_t last_number_ = 0;
   RoomHandle last_handle_;
   absl::flat_hash_map<uint64_t, PublishDone> publishes_;

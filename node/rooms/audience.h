@@ -15,6 +15,7 @@ namespace roomlog {
 // not outlive any change of the rooms.
 class Audience {
  public:
+  Audience() = default;  // Everybody.
   // `envelope` may be null: then everybody is meant. `room` is the event's.
   Audience(const proto::Envelope* envelope, const RoomKey& room,
            const RoomTable& rooms);
@@ -22,6 +23,11 @@ class Audience {
   // The event lies in the namespace's room, or in one for directed events, and
   // is for few.
   bool is_for_few() const { return target_ != nullptr; }
+
+  // It is for every member of the event's room.
+  bool is_everybody() const {
+    return target_ == nullptr && through_ == 0 && except_.empty();
+  }
 
   // Whether a member of the event's room is to get it: this is the first of the
   // rooms that it is in, and it is in none that is excepted.

@@ -137,6 +137,54 @@ TEST_F(ClientPlaceTest, AGapIsToldOnceAndWholeToWhoIsHeldUpWithinIt) {
   EXPECT_THAT(heard, ElementsAre("b4", "a5"));
 }
 
+// Events of one room that come together are handed on member by member.
+TEST_F(ClientPlaceTest, EventsThatComeTogetherReachEachClientInTheirOrder) {
+  backplane_.set_events_at_once(100);
+  FakeSocket& ann = Connect("ann");
+  FakeSocket& ben = Connect("ben");
+  for (FakeSocket* const socket : {&ann, &ben}) {
+    Join(*socket, "a");
+    Join(*socket, "b");
+  }
+  backplane_.Settle();
+  Say("a", "a1");
+  Say("a", "a2");
+  Say("b", "b3");
+  proto::Envelope not_ben;
+  not_ben.add_rooms("a");
+  not_ben.add_except("ben");
+  Say("a", "a4");
+  SayTo("a", not_ben, "a5");
+  Say("a", "a6");
+  backplane_.Settle();
+  EXPECT_THAT(Heard(ann), ElementsAre("a1", "a2", "b3", "a4", "a5", "a6"));
+  EXPECT_THAT(Heard(ben), ElementsAre("a1", "a2", "b3", "a4", "a6"));
+}
+
+TEST_F(ClientPlaceTest, AQueueThatIsFullWithinARunIsReadOnFromThere) {
+  backplane_.set_events_at_once(100);
+  FakeSocket& ann = Connect("ann");
+  FakeSocket& ben = Connect("ben");
+  Join(ann, "a");
+  Join(ben, "a");
+  backplane_.Settle();
+  const std::string large(kClientBufferBytesMax / 4, 'x');
+  std::vector<std::string> said;
+  for (int i = 0; i < 10; ++i) {
+    said.push_back(absl::StrCat(i, large));
+    Say("a", said.back());
+  }
+  ann.StopReading();
+  backplane_.Settle();
+  EXPECT_TRUE(Heard(ben) == said);
+  std::vector<std::string> heard = Heard(ann);
+  EXPECT_THAT(heard, SizeIs(4));
+  Read(ann);
+  backplane_.Settle();
+  for (std::string& one : Heard(ann)) heard.push_back(std::move(one));
+  EXPECT_TRUE(heard == said);
+}
+
 // What is missing may be anywhere in it: half of it may be no gap.
 TEST_F(ClientPlaceTest, AGapOfTheLinkIsToldWholeToWhoStoppedWithinIt) {
   FakeSocket& ann = Connect("ann");

@@ -77,6 +77,7 @@ class RecoverySeamTest : public LayerTest,
  protected:
   RecoverySeamTest() : random_(GetParam()) {
     backplane_.set_page_events_max(1 + Draw(8));
+    backplane_.set_events_at_once(1 + Draw(8));
     for (uint32_t i = Draw(20); i > 0; --i) SayAnything();
     opened_ = backplane_.last_offset();
     record_.rooms = {{"", opened_, ""}};

@@ -25,6 +25,7 @@
 #include "node/rooms/audience.h"
 #include "node/rooms/catch_up.h"
 #include "node/rooms/direct_room.h"
+#include "node/rooms/event_run.h"
 #include "node/rooms/history_page.h"
 #include "node/rooms/recovery.h"
 #include "node/rooms/replay_start.h"
@@ -250,7 +251,14 @@ class RoomLayer final : public RoomFollower {
 
   // ---- Live events: room_layer_delivery.cc ----
 
-  void Deliver(Room& room, const EventView& event);
+  void Deliver(Room& room, const EventView& event,
+               RoomPackets::Rendered rendered);
+  bool IsForAll(const Room& room, const proto::Envelope* envelope) const;
+  // Hands on what the run holds, and empties it.
+  void FlushRun();
+  void DeliverRun(Membership& member);
+  void NoteDelivered(Room& room, const EventView& event,
+                     RoomPackets::Rendered& rendered);
   void DeliverTo(Membership& member, const EventView& event,
                  RoomPackets::Rendered& rendered, const Audience& audience);
   void ForEachCandidate(Room& room, const Audience& audience,
@@ -294,6 +302,7 @@ class RoomLayer final : public RoomFollower {
   std::vector<std::weak_ptr<RoomClient>> stalled_clients_;
   std::vector<std::weak_ptr<RoomClient>> stalled_changes_;
 
+  EventRun run_;  // Empty but within OnEvents().
   // Everything up to here was told.
   Position stream_position_;
   // As far as this loop knows the log, in whatever room.

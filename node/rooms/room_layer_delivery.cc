@@ -13,24 +13,71 @@ void RoomLayer::OnEvents(absl::Span<const RoomEvent> events) {
     const auto found = followed_.find(arrived.room);
     if (found == followed_.end()) {
       const auto raw = raw_followed_.find(arrived.room);
+      if (raw == raw_followed_.end()) continue;
+      FlushRun();
       // It may ask for anything, even to follow another room.
-      if (raw != raw_followed_.end())
-        raw_rooms_.at(RoomKey(raw->second))(event);
+      raw_rooms_.at(RoomKey(raw->second))(event);
       continue;
     }
     Room& room = *found->second;
     if (!room.position.has_value()) continue;
-    if ((event.flags & proto::EVENT_FLAG_EPHEMERAL) == 0) {
-      if (event.offset <= room.position->offset) continue;
+    if (run_.room() != &room || run_.entries().size() >= kEventRunMax) {
+      FlushRun();
+    }
+    const bool is_logged = (event.flags & proto::EVENT_FLAG_EPHEMERAL) == 0;
+    if (is_logged) {
+      const Offset heard = run_.empty() ? room.position->offset : run_.last();
+      if (event.offset <= heard) continue;
       FollowLogHead({room.position->epoch, event.offset});
     }
-    Deliver(room, event);
+    RoomPackets::Rendered rendered =
+        room.packets.Render(event, room.position->epoch);
+    if (is_logged && !rendered.frames.empty() &&
+        IsForAll(room, rendered.envelope.get())) {
+      run_.Add(room, event, std::move(rendered));
+    } else {
+      FlushRun();
+      Deliver(room, event, std::move(rendered));
+    }
+  }
+  FlushRun();
+}
+
+bool RoomLayer::IsForAll(const Room& room,
+                         const proto::Envelope* envelope) const {
+  return envelope == nullptr ||
+         (!IsForNodes(*envelope) &&
+          Audience(envelope, room.key, rooms_).is_everybody());
+}
+
+void RoomLayer::FlushRun() {
+  if (run_.empty()) return;
+  Room& room = *run_.room();
+  for (Membership* const member : room.members) DeliverRun(*member);
+  for (EventRun::Entry& entry : run_.entries()) {
+    NoteDelivered(room, entry.event, entry.rendered);
+  }
+  run_.Clear();
+}
+
+void RoomLayer::DeliverRun(Membership& member) {
+  RoomClient& client = member.client;
+  if (!client.flows || !member.is_in) return;
+  const EventRun::Frames& all = run_.For(client.with_offsets);
+  const Offset has = std::max(member.from, client.floor);
+  if (run_.entries().front().event.offset > has &&
+      client.collection == nullptr &&
+      client.socket.queued_bytes() + all.bytes <= kClientBufferBytesMax) {
+    client.socket.SendAll(all.frames);
+    return;
+  }
+  for (EventRun::Entry& entry : run_.entries()) {
+    DeliverTo(member, entry.event, entry.rendered, Audience());
   }
 }
 
-void RoomLayer::Deliver(Room& room, const EventView& event) {
-  RoomPackets::Rendered rendered =
-      room.packets.Render(event, room.position->epoch);
+void RoomLayer::Deliver(Room& room, const EventView& event,
+                        RoomPackets::Rendered rendered) {
   const bool is_logged = (event.flags & proto::EVENT_FLAG_EPHEMERAL) == 0;
   const bool is_for_nodes =
       rendered.envelope != nullptr && IsForNodes(*rendered.envelope);
@@ -43,29 +90,34 @@ void RoomLayer::Deliver(Room& room, const EventView& event) {
   } else if (!is_for_nodes) {
     ++unsendable_events_;
   }
-  // All who flow have it now.
-  stream_position_.offset = std::max(stream_position_.offset, event.offset);
-  if (is_logged) {
-    room.position->offset = event.offset;
-    if (room.catching_up == 0) {
-      room.recent.Reset(event.offset);
-    } else if (!rendered.frames.empty()) {
-      rendered.frames.Keep();
-      room.recent.Add({.offset = event.offset,
-                       .frames = std::move(rendered.frames),
-                       .envelope = rendered.envelope});
-    }
-  }
+  const EnvelopePtr envelope = rendered.envelope;
+  NoteDelivered(room, event, rendered);
   if (!is_for_nodes || node_events_ == nullptr) return;
   const RoomKey key = room.key;  // What the handler does may end the room.
   node_events_->OnNodeEvent(
       {.room = key,
-       .envelope = *rendered.envelope,
+       .envelope = *envelope,
        .packet = rendered.packet,
        .has_attachments =
            (event.flags & proto::EVENT_FLAG_HAS_ATTACHMENTS) != 0,
        .position =
            is_logged ? Position{log_head_.epoch, event.offset} : log_head_});
+}
+
+void RoomLayer::NoteDelivered(Room& room, const EventView& event,
+                              RoomPackets::Rendered& rendered) {
+  // All who flow have it now.
+  stream_position_.offset = std::max(stream_position_.offset, event.offset);
+  if ((event.flags & proto::EVENT_FLAG_EPHEMERAL) != 0) return;
+  room.position->offset = event.offset;
+  if (room.catching_up == 0) {
+    room.recent.Reset(event.offset);
+  } else if (!rendered.frames.empty()) {
+    rendered.frames.Keep();
+    room.recent.Add({.offset = event.offset,
+                     .frames = std::move(rendered.frames),
+                     .envelope = rendered.envelope});
+  }
 }
 
 void RoomLayer::DeliverTo(Membership& member, const EventView& event,

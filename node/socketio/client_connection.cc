@@ -63,6 +63,10 @@ class ClientConnection::NamespaceSocket final : public SocketWire {
     if (is_here()) connection_.session_.Send(std::move(frame));
   }
 
+  void SendAll(absl::Span<const SharedFramePtr> frames) override {
+    if (is_here()) connection_.session_.SendAll(frames);
+  }
+
   void Acknowledge(uint64_t ack_id, absl::string_view arguments) override {
     Send(MakeFrame(EncodePacket({.type = PacketType::kAck,
                                  .name_space = name_space_,

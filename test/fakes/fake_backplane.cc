@@ -137,19 +137,28 @@ bool FakeBackplane::Deliver() {
   } else if (auto* failed = std::get_if<FollowFailed>(&delivery)) {
     follower_->OnFollowFailed(failed->handle, failed->status);
   } else if (auto* delivered = std::get_if<Delivered>(&delivery)) {
-    if (followed_.count(delivered->handle) == 0) return true;
-    RoomEvent event;
-    event.room = delivered->handle;
-    event.event.offset = delivered->event.offset;
-    event.event.previous = delivered->event.previous;
-    event.event.time_ms =
-        static_cast<int64_t>(delivered->event.offset.value()) * 1000;
-    event.event.flags = delivered->event.flags;
-    event.event.id = delivered->event.id;
-    // Bytes of their own: what is used too late is found by a sanitizer.
-    event.bytes = SharedBytes(std::string(delivered->event.packet));
-    event.event.packet = event.bytes.view();
-    follower_->OnEvents({&event, 1});
+    std::deque<Delivered> stored = {std::move(*delivered)};
+    while (stored.size() < events_at_once_ && !deliveries_.empty() &&
+           std::holds_alternative<Delivered>(deliveries_.front())) {
+      stored.push_back(std::get<Delivered>(std::move(deliveries_.front())));
+      deliveries_.pop_front();
+    }
+    std::vector<RoomEvent> events;
+    for (const Delivered& one : stored) {
+      if (followed_.count(one.handle) == 0) continue;
+      RoomEvent& event = events.emplace_back();
+      event.room = one.handle;
+      event.event.offset = one.event.offset;
+      event.event.previous = one.event.previous;
+      event.event.time_ms =
+          static_cast<int64_t>(one.event.offset.value()) * 1000;
+      event.event.flags = one.event.flags;
+      event.event.id = one.event.id;
+      // Bytes of their own: what is used too late is found by a sanitizer.
+      event.bytes = SharedBytes(std::string(one.event.packet));
+      event.event.packet = event.bytes.view();
+    }
+    if (!events.empty()) follower_->OnEvents(events);
   } else if (auto* gap = std::get_if<GapTold>(&delivery)) {
     if (followed_.count(gap->handle) == 0) return true;
     follower_->OnGap(gap->handle, gap->from, gap->to, gap->reason);

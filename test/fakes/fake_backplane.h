@@ -44,6 +44,9 @@ class FakeBackplane final : public Backplane {
   // A page holds no more than this, whatever is asked for.
   void set_page_events_max(size_t max) { page_events_max_ = max; }
 
+  // Events that come one after the other are handed on together, so many.
+  void set_events_at_once(size_t count) { events_at_once_ = count; }
+
   // ---- What others do to the log ----
 
   // Offsets count up over all rooms; the time of an event is its offset in
@@ -147,6 +150,7 @@ class FakeBackplane final : public Backplane {
   Epoch epoch_;
   RoomFollower* follower_ = nullptr;
   size_t page_events_max_ = 1024;
+  size_t events_at_once_ = 1;
   uint64_t last_handle_ = 0;
   Offset last_offset_;
   std::map<RoomKey, Room> rooms_;
