@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/presence_limits.h"
 #include "base/room_key.h"
 
 namespace roomlog {
@@ -66,6 +67,8 @@ absl::Status CheckSessionRecord(const proto::SessionRecord& record) {
   status.Update(CheckNoticeRoom(record.notice_room()));
   status.Update(CheckBytes("a session's data", record.data().size(),
                            kSessionDataBytesMax));
+  status.Update(
+      CheckBytes("a user's name", record.user().size(), kUserNameBytesMax));
   if (record.window_ms() >
       static_cast<uint64_t>(absl::ToInt64Milliseconds(kRecoveryWindowMax))) {
     status.Update(absl::InvalidArgumentError(

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/limits.h"
+#include "base/presence_limits.h"
 #include "proto/events.pb.h"
 
 namespace roomlog {
@@ -106,6 +107,18 @@ absl::Status Applier::Open() {
   });
 }
 
+void Applier::TellMembers(std::vector<JournalResult>* results) const {
+  MembersChanged told;
+  told.through = Offset(next_offset_.value() - 1);
+  sessions_.ForEachMember([&](MemberChange member) {
+    told.changes.push_back(std::move(member));
+    if (told.changes.size() < kMembersLoadedAtOnce) return;
+    told.is_complete = false;
+    results->push_back(std::exchange(told, {{}, told.through}));
+  });
+  results->push_back(std::move(told));
+}
+
 void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
                     std::vector<JournalResult>* results) {
   last_time_ms_ = std::max(last_time_ms_, now_ms);
@@ -130,12 +143,14 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
       }
     }
   };
+  bool has_owners = !owners_to_note_.empty();
   for (const JournalEntry& owner : std::exchange(owners_to_note_, {})) {
     TakeOwner(owner, &pending);
   }
   for (size_t i = 0; i < entries.size(); ++i) {
     if (std::holds_alternative<OwnerGone>(entries[i]) ||
         std::holds_alternative<OwnerBack>(entries[i])) {
+      has_owners = true;
       TakeOwner(entries[i], &pending);
     }
     const auto* batch =
@@ -170,6 +185,7 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
     Take(*batch, &pending);
   }
   Write(&pending, results);
+  if (has_owners) SettleMembers(results);
   answer_through(entries.size());
 }
 
@@ -339,7 +355,8 @@ PublishedRun Applier::TakeSession(const PublishBatch& batch, size_t index,
 
 void Applier::TakeOwner(const JournalEntry& change, Pending* pending) {
   if (const auto* gone = std::get_if<OwnerGone>(&change)) {
-    sessions_.OwnerGone(gone->producer, last_time_ms_, &pending->sessions);
+    sessions_.OwnerGone(gone->producer, gone->said_goodbye, last_time_ms_,
+                        &pending->sessions);
   } else {
     sessions_.OwnerBack(std::get<OwnerBack>(change).producer, last_time_ms_,
                         &pending->sessions);
@@ -394,6 +411,17 @@ void Applier::ExpireSessions(std::vector<JournalResult>* results) {
   Write(&pending, results);
 }
 
+void Applier::SettleMembers(std::vector<JournalResult>* results) {
+  const std::optional<int64_t> next = sessions_.next_settling_ms();
+  if (!next.has_value() || *next > last_time_ms_) return;
+  // Whoever waits to be noted comes first.
+  if (!owners_to_note_.empty()) return;
+  Pending pending;
+  sessions_.SettleMembers(last_time_ms_, kMembersSettledPerCallMax,
+                          &pending.sessions);
+  Write(&pending, results);
+}
+
 void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   if (pending->commit.answers.empty() && pending->sessions.rows.empty()) return;
   LogBatch& log = pending->log;
@@ -445,6 +473,10 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   }
   if (status.ok()) {
     sessions_.Written();
+    if (!pending->sessions.members.empty()) {
+      results->push_back(MembersChanged{std::move(pending->sessions.members),
+                                        Offset(next_offset_.value() - 1)});
+    }
     commit.time_ms = log.time_ms;
     commit.events = std::move(log.events);
     pending->ephemeral.insert(pending->ephemeral.end(),
@@ -558,6 +590,7 @@ bool Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
     if (!owners.empty()) results->push_back(OwnersFound{std::move(owners)});
   }
   if (!publishing_.ok()) return false;
+  SettleMembers(results);
   ExpireSessions(results);
   bool trims_on = false;
   for (int i = 0; i < kTrimsAtOnce; ++i) {
@@ -573,7 +606,8 @@ bool Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
   }
   producers_.Expire(last_time_ms_ - absl::ToInt64Milliseconds(kProducerMemory),
                     &forgotten_answers_);
-  return trims_on;
+  const std::optional<int64_t> settles = sessions_.next_settling_ms();
+  return trims_on || (settles.has_value() && *settles <= last_time_ms_);
 }
 
 }  // namespace roomlog

@@ -30,6 +30,10 @@ class Applier {
   // Recovers what the log remembers. Comes first.
   absl::Status Open();
 
+  // Adds to `results` who is in which room, as the log remembers it. Comes
+  // second, and once.
+  void TellMembers(std::vector<JournalResult>* results) const;
+
   // Applies all `entries` as one commit and adds what came of it to `results`,
   // in order. `now_ms` is the time of day.
   void Apply(std::vector<JournalEntry> entries, int64_t now_ms,
@@ -60,6 +64,7 @@ class Applier {
   // Makes ephemeral events of the notices that somebody will hear.
   void AddNotices(Pending* pending);
   void ExpireSessions(std::vector<JournalResult>* results);
+  void SettleMembers(std::vector<JournalResult>* results);
   void Write(Pending* pending, std::vector<JournalResult>* results);
   // Puts the ephemeral events among those that were written.
   void AddEphemeral(Pending* pending, bool are_reserved);

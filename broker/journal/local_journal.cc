@@ -108,6 +108,8 @@ void LocalJournal::Run() {
     for (JournalResult& result : results) results_.Put(std::move(result));
     results.clear();
   };
+  applier_.TellMembers(&results);
+  deliver();
   while (true) {
     if (waiting.empty()) {
       if (entries_.Finished()) break;

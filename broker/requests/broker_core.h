@@ -22,6 +22,7 @@
 #include "broker/fanout/fanout.h"
 #include "broker/journal/journal.h"
 #include "broker/requests/history_reads.h"
+#include "broker/requests/member_reads.h"
 #include "proto/backplane.pb.h"
 
 namespace roomlog {
@@ -91,6 +92,7 @@ class BrokerCore final : private DeliverySink {
     // Reads at the readers, and those that wait for credit.
     size_t reading = 0;
     std::deque<HistoryRead> waiting_reads;
+    std::deque<proto::ReadMembers> waiting_member_reads;
     proto::Published answers;  // Sent at the end of the turn,
     size_t session_bytes = 0;  // or when there are so many in them.
   };
@@ -111,15 +113,23 @@ class BrokerCore final : private DeliverySink {
   void OnSubscribe(Node& node, const proto::Subscribe& subscribe);
   void OnUnsubscribe(Node& node, const proto::Unsubscribe& unsubscribe);
   void OnRead(Node& node, const proto::Read& read);
+  void OnReadMembers(Node& node, proto::ReadMembers read);
+  // Answers those that waited for credit, or for the log to be read.
+  void AnswerMemberReads(Node& node);
+  void OnMembersChanged(const MembersChanged& changed);
   void OnCommit(const std::shared_ptr<const Commit>& commit);
   void OnRoomsFound(const RoomsFound& found);
   void OnPublishingState(const PublishingState& state);
 
-  // Ends the greeting of a node. `why` is for the operator. If it `is_gone`,
-  // its sessions' windows run at once; else once its lease is over.
+  // Why a greeting ends: the node may greet again within its lease; it said
+  // goodbye; its lease is over. In the last two its sessions' windows run.
+  enum class Parting { kMayReturn, kGoodbye, kLeaseOver };
+  // `why` is for the operator.
   void RemoveNode(NodeNumber number, absl::string_view why,
-                  bool is_gone = false);
+                  Parting parting = Parting::kMayReturn);
   bool HasNodeOf(ProducerId producer) const;
+  // Nothing was heard of it just now: paused, or killed, or not yet back.
+  bool IsSilent(ProducerId producer) const;
   void OnOwnersFound(const OwnersFound& found);
   // Tells the journal, in order, and at once if it is not full.
   void NoteOwner(JournalEntry entry);
@@ -151,6 +161,7 @@ class BrokerCore final : private DeliverySink {
   Transport& transport_;
   Log log_;
   Fanout fanout_;
+  MemberReads member_reads_;
   absl::Status publishing_;
   bool is_closing_ = false;
   absl::Duration last_tick_;

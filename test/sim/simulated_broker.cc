@@ -47,6 +47,11 @@ absl::StatusOr<std::unique_ptr<SimulatedBroker>> SimulatedBroker::Start(
       broker->log_->epoch(), broker->options_.limits, clock,
       static_cast<Journal&>(*broker), static_cast<HistoryReads&>(*broker),
       *broker->transport_, std::move(say));
+  std::vector<JournalResult> members;
+  broker->applier_->TellMembers(&members);
+  for (JournalResult& result : members) {
+    broker->core_->OnJournalResult(std::move(result));
+  }
   broker->Tick();
   return broker;
 }

@@ -1,0 +1,34 @@
+// Answers who is in a room, without asking any node.
+#ifndef ROOMLOG_BROKER_REQUESTS_MEMBER_READS_H_
+#define ROOMLOG_BROKER_REQUESTS_MEMBER_READS_H_
+
+#include "absl/functional/function_ref.h"
+#include "base/ids.h"
+#include "broker/journal/journal.h"
+#include "proto/backplane.pb.h"
+#include "sessions/room_members.h"
+
+namespace roomlog {
+
+// Keeps in step with the journal by what it tells. The I/O thread owns it: an
+// answer waits for no commit and no disk.
+class MemberReads {
+ public:
+  void OnMembersChanged(const MembersChanged& changed);
+  // Whether all that the log remembered has been told. Ask nothing before.
+  bool is_complete() const { return is_complete_; }
+
+  // `is_owner_away`: nothing is heard of that node just now.
+  proto::Members Answer(
+      const proto::ReadMembers& read,
+      absl::FunctionRef<bool(ProducerId)> is_owner_away) const;
+
+ private:
+  RoomMembers members_;
+  Offset through_;
+  bool is_complete_ = false;
+};
+
+}  // namespace roomlog
+
+#endif  // ROOMLOG_BROKER_REQUESTS_MEMBER_READS_H_
