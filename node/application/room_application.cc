@@ -120,6 +120,21 @@ void RoomApplication::On(const ClientPtr& client, const Ack& ack,
       });
 }
 
+void RoomApplication::On(const ClientPtr& client, const Ack& ack,
+                         ClientPresence presence) const {
+  if (!ack.is_wanted()) return;
+  ++client->unanswered;
+  const PresenceQuery::What what = presence.query.what;
+  const std::string room(presence.room.room());
+  client->socket.name_space().Presence(
+      room, std::move(presence.query),
+      [client, ack, room, what](absl::StatusOr<MembersPage> page) {
+        --client->unanswered;
+        ack.SendJson(page.ok() ? PresenceAnswerJson(room, what, *page)
+                               : ErrorAnswer(RefusalOf(page.status())));
+      });
+}
+
 void RoomApplication::On(const ClientPtr&, const Ack& ack, ClientNode) const {
   ack.SendJson(NodeAnswer(node_name_));
 }

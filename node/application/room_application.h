@@ -35,6 +35,8 @@ class RoomApplication {
   void On(const ClientPtr& client, const Ack& ack, ClientLeave leave) const;
   void On(const ClientPtr& client, const Ack& ack, ClientPublish publish) const;
   void On(const ClientPtr& client, const Ack& ack, ClientHistory history) const;
+  void On(const ClientPtr& client, const Ack& ack,
+          ClientPresence presence) const;
   void On(const ClientPtr& client, const Ack& ack, ClientNode node) const;
   void On(const ClientPtr& client, const Ack& ack, Refusal refusal) const;
 

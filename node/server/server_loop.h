@@ -83,6 +83,7 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   void Publish(RoomKey room, uint32_t flags, std::string packet, std::string id,
                PublishedDone done);
   void ReadHistory(HistoryQuery query, HistoryDone done);
+  void ReadMembers(MembersRequest request, PresenceDone done);
 
   // Ends a socket's connection once it has all that was said before.
   void PartWith(Socket& socket);
@@ -195,6 +196,7 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   const std::shared_ptr<const ServerCore> core_;
   const size_t index_;
   const std::string id_;
+  Backplane& backplane_;
   const Clock& clock_;
   const std::shared_ptr<LoopPort> port_;
   Timers timers_;
@@ -210,8 +212,8 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   // Gone, but perhaps still in the hands of the handler that did it.
   std::vector<std::unique_ptr<Socket>> buried_;
   uint64_t last_ack_id_ = 0;
-  uint64_t said_ = 0;   // How often Say() was called,
-  uint64_t heard_ = 0;  // and how much of that has certainly come back.
+  uint64_t said_ = 0;          // How often Say() was called,
+  uint64_t heard_ = 0;         // and how much of that has certainly come back.
   uint64_t failed_emits_ = 0;  // Since the last tick.
   absl::Status last_failure_;
 };

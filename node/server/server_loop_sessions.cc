@@ -70,6 +70,7 @@ void ServerLoop::OpenSession(
   std::string kept_data = data;
   sessions_->Open(
       socket.name_space().name(), socket.id(), rooms, std::move(data),
+      socket.User(),
       [this, rules, rooms, kept_data = std::move(kept_data),
        self = std::weak_ptr<Socket*>(socket.self_)](
           absl::StatusOr<SessionKeeper::Opened> opened) mutable {
@@ -188,9 +189,11 @@ void ServerLoop::OnRestored(SocketWire& wire,
   Socket& socket = MakeSocket(wire);
   const absl::StatusOr<Values> data = LoadValues(session->kept_data);
   if (data.ok() && !data->empty()) socket.data_ = data->front();
+  const std::string restored_user = restored.record.user();
   session->restored =
       std::make_unique<SessionKeeper::Restored>(std::move(restored));
   socket.session_ = std::move(session);
+  socket.user_ = restored_user;
   socket.recovered_ = true;
   RunMiddleware(
       socket, rules,

@@ -120,7 +120,8 @@ void SessionKeeper::Publish(const proto::SessionOperation& operation,
 void SessionKeeper::Open(const std::string& name_space,
                          const std::string& socket_id,
                          const std::vector<std::string>& rooms,
-                         std::string data, OpenDone done) {
+                         std::string data, const std::string& user,
+                         OpenDone done) {
   const SessionName name{name_space, ids_.Next(), DrawClaim()};
   proto::SessionOperation operation = OperationOn(name);
   proto::OpenSession* const open = operation.mutable_open();
@@ -129,6 +130,7 @@ void SessionKeeper::Open(const std::string& name_space,
   open->set_data(std::move(data));
   open->set_window_ms(absl::ToInt64Milliseconds(window_));
   open->set_notice_room(notice_room_);
+  open->set_user(user);
 
   struct Opening {
     OpenDone done;  // Null once it was answered.

@@ -75,11 +75,12 @@ class SessionKeeper final : public SessionChanges {
   // Opens a session for a client that has come: in `rooms` from there on.
   // Answered once, within kSessionOpenTime: DEADLINE_EXCEEDED after that, and
   // the session is closed again should it have been opened all the same.
+  // `user` is whose socket it is; empty: nobody in particular.
   // Otherwise as Backplane::Publish() has it; RESOURCE_EXHAUSTED also if the
   // broker keeps too many.
   void Open(const std::string& name_space, const std::string& socket_id,
             const std::vector<std::string>& rooms, std::string data,
-            OpenDone done);
+            const std::string& user, OpenDone done);
 
   // Asks for a session. Answered once, within kSessionRestoreTime:
   // DEADLINE_EXCEEDED after that, and the session is closed should it come all

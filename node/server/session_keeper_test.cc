@@ -31,6 +31,7 @@ struct AskedBroker final : public Backplane {
   }
   void Unfollow(RoomHandle) override {}
   void Read(HistoryRequest, ReadDone) override {}
+  void ReadMembers(MembersRequest, MembersDone) override {}
   absl::Status health() const override { return absl::OkStatus(); }
 
   // Answers the oldest, and returns what it was.
@@ -118,7 +119,7 @@ class SessionKeeperTest : public ::testing::Test {
 };
 
 TEST_F(SessionKeeperTest, OpensWhatTheBrokerIsToKeep) {
-  keeper_.Open("/", "12345678901234567890", {""}, "data", NoteOpened());
+  keeper_.Open("/", "12345678901234567890", {""}, "data", "ann", NoteOpened());
   const proto::SessionOperation asked = broker_.Answer();
   EXPECT_THAT(told_, ElementsAre("opened"));
   EXPECT_EQ(asked.private_id().size(), 20u);
@@ -126,6 +127,7 @@ TEST_F(SessionKeeperTest, OpensWhatTheBrokerIsToKeep) {
   EXPECT_EQ(asked.open().socket_id(), "12345678901234567890");
   EXPECT_THAT(asked.open().rooms(), ElementsAre(""));
   EXPECT_EQ(asked.open().data(), "data");
+  EXPECT_EQ(asked.open().user(), "ann");
   EXPECT_EQ(asked.open().window_ms(), 120'000u);
   EXPECT_EQ(asked.open().notice_room(), "loop/sessions");
   EXPECT_THAT(broker_.followed, ElementsAre("loop/sessions"));
@@ -134,7 +136,7 @@ TEST_F(SessionKeeperTest, OpensWhatTheBrokerIsToKeep) {
 }
 
 TEST_F(SessionKeeperTest, WhatIsOpenedTooLateIsClosedAgain) {
-  keeper_.Open("/", "12345678901234567890", {}, "", NoteOpened());
+  keeper_.Open("/", "12345678901234567890", {}, "", "", NoteOpened());
   Advance(kSessionOpenTime);
   EXPECT_THAT(told_, ElementsAre("DEADLINE_EXCEEDED"));
   const proto::SessionOperation open = broker_.Answer();

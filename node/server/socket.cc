@@ -2,6 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/presence_limits.h"
+#include "base/utf8.h"
 #include "node/server/server_loop.h"
 #include "node/socketio/socketio_limits.h"
 
@@ -191,6 +193,22 @@ BroadcastOperator Socket::To(const std::vector<std::string>& rooms) const {
 
 BroadcastOperator Socket::Except(absl::string_view room) const {
   return Broadcast().Except(room);
+}
+
+// ---- Whose it is ----
+
+void Socket::SetUser(absl::string_view user) {
+  if (user == user_) return;
+  if (is_accepted_ || recovered_ || user.size() > kUserNameBytesMax ||
+      !IsUtf8(user)) {
+    loop_.Log(absl::StrCat("the user of a socket in ", name_space_.name(),
+                           " cannot be set: ",
+                           is_accepted_ ? "it was let in already"
+                           : recovered_ ? "it came back as another's"
+                                        : "the name is too long, or no UTF-8"));
+    return;
+  }
+  user_ = std::string(user);
 }
 
 // ---- Rooms ----

@@ -62,6 +62,13 @@ class Socket {
   // kSessionDataBytesMax cannot be kept: the client can then not recover.
   Value& Data();
   const Value& Data() const { return data_; }
+  // Whose socket it is, for presence: one user may have many. Empty: nobody in
+  // particular. Of a client that is back, the one that it was.
+  const std::string& User() const { return user_; }
+  // To be said by a middleware, before the client is let in; later, for a name
+  // longer than kUserNameBytesMax or not in UTF-8, and for another user than
+  // that of a client that is back, it is logged and nothing changes.
+  void SetUser(absl::string_view user);
   // The client was cut off and is back: id, rooms and data are what they were,
   // and it was sent all that it missed. For middlewares: it may still turn out
   // that something is missing, and then they are run again for another socket.
@@ -206,6 +213,7 @@ class Socket {
   SocketWire& wire_;
   const Namespace name_space_;
   Value data_;
+  std::string user_;
   bool is_accepted_ = false;
   bool is_connected_ = false;
   // Disconnect() was called, and with what.
