@@ -56,6 +56,7 @@ class RoomMembers {
   void Apply(const MemberChange& change);
 
   Counts Count(absl::string_view room) const;
+  size_t room_count() const { return rooms_.size(); }
   // Calls `each` for the members beyond `after`, sockets by their ids and users
   // by their names in byte order, until it says false. Who is there all the
   // while comes once, whoever comes and goes between two pages.

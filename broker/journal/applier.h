@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "broker/journal/journal.h"
 #include "broker/journal/producers.h"
+#include "sessions/presence_feed.h"
 #include "sessions/session_table.h"
 #include "storage/room_log.h"
 
@@ -24,8 +25,9 @@ namespace roomlog {
 // owns it.
 class Applier {
  public:
-  // Borrows `log`, which nobody else may write to.
-  Applier(RoomLog& log, Durability durability);
+  // Borrows `log`, which nobody else may write to. `presence` says which rooms
+  // have a feed of who comes and goes.
+  Applier(RoomLog& log, Durability durability, PresenceRules presence = {});
 
   // Recovers what the log remembers. Comes first.
   absl::Status Open();
@@ -63,6 +65,8 @@ class Applier {
   void ReleaseUnused(RoomId room, const Pending& pending);
   // Makes ephemeral events of the notices that somebody will hear.
   void AddNotices(Pending* pending);
+  // Makes events of who came and went since the last call for this commit.
+  void AddComingsAndGoings(Pending* pending);
   void ExpireSessions(std::vector<JournalResult>* results);
   void SettleMembers(std::vector<JournalResult>* results);
   void Write(Pending* pending, std::vector<JournalResult>* results);
@@ -82,6 +86,7 @@ class Applier {
   absl::Status publishing_;
   Producers producers_;
   SessionTable sessions_;
+  PresenceFeed presence_;
   // OwnerGone and OwnerBack whose commit was not written; they come first in
   // the next.
   std::vector<JournalEntry> owners_to_note_;

@@ -61,6 +61,7 @@ BrokerCore::BrokerCore(Epoch epoch, BrokerLimits limits, const Clock& clock,
       transport_(transport),
       log_(std::move(log)),
       fanout_(*this, limits.recent_commit_bytes_max),
+      member_reads_(limits.presence),
       last_tick_(clock.Steady()) {}
 
 void BrokerCore::OnMessage(absl::string_view peer, IncomingMessage message) {

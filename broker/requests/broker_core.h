@@ -33,6 +33,7 @@ struct BrokerLimits {
   size_t nodes_max = kNodesMax;
   size_t rooms_per_node_max = kRoomsPerNodeMax;
   absl::Duration node_lease = kNodeLease;
+  PresenceRules presence = {};  // As the journal has them.
 };
 
 // Greets nodes, hands their publishes to the journal, tells them what became of
@@ -70,6 +71,8 @@ class BrokerCore final : private DeliverySink {
   size_t node_count() const { return nodes_by_number_.size(); }
   // Of the commits that are kept for nodes that lag.
   size_t recent_bytes() const { return fanout_.recent_bytes(); }
+  // Who is in which room, as nodes are told.
+  const RoomMembers& members() const { return member_reads_.members(); }
   // Why nothing can be published; OK if it can.
   const absl::Status& publishing() const { return publishing_; }
 

@@ -31,6 +31,7 @@ proto::Members MemberReads::Answer(
   answer.set_at(through_.value());
   answer.set_socket_count(counts.sockets);
   answer.set_user_count(counts.users);
+  answer.set_has_feed(presence_.HasFeed(room->name_space(), room->room()));
 
   const size_t limit = std::min<size_t>(read.limit(), kMembersPageMax);
   // Many members have few owners.
