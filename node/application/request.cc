@@ -300,7 +300,8 @@ ClientRequest ReadHistory(Arguments arguments) {
 ClientRequest ReadPresence(Arguments arguments) {
   arguments.CheckCount(2, "a room and options");
   ClientPresence presence{.room = arguments.Room(/*may_be_all=*/true),
-                          .query = {}};
+                          .query = {},
+                          .watch = std::nullopt};
   PresenceQuery& query = presence.query;
   arguments.ForEachOption([&](absl::string_view key, element value) {
     std::string_view text;
@@ -320,8 +321,14 @@ ClientRequest ReadPresence(Arguments arguments) {
         arguments.Refuse(ErrorCode::kBadRequest, "after must be a string");
       }
       query.after = std::string(text);
+    } else if (key == "watch") {
+      bool watch = false;
+      if (value.get(watch)) {
+        arguments.Refuse(ErrorCode::kBadRequest, "watch must be true or false");
+      }
+      presence.watch = watch;
     } else {
-      arguments.RefuseOption(key, "list, after or limit");
+      arguments.RefuseOption(key, "list, after, limit or watch");
     }
   });
   return arguments.Result(std::move(presence));

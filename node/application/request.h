@@ -42,6 +42,7 @@ using ClientHistory = HistoryQuery;
 struct ClientPresence {
   RoomKey room;  // Perhaps that of the namespace, with the empty name.
   PresenceQuery query;
+  std::optional<bool> watch;  // From now on, or no more.
 };
 
 // Which node am I on?

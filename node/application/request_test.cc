@@ -204,6 +204,7 @@ TEST(RequestTest, RefusesWithTheCodeAndWhatIsWrong) {
       {"presence", R"("r",{"list":"all"})", kBadRequest, "list must be"},
       {"presence", R"("r",{"list":1})", kBadRequest, "list must be"},
       {"presence", R"("r",{"after":1})", kBadRequest, "after must be"},
+      {"presence", R"("r",{"watch":1})", kBadRequest, "watch must be"},
       {"presence", R"("r",{"last":5})", kBadRequest, "unknown option"},
       {"presence", R"("$roomlog/x")", kBadRoom, "reserved"},
       {"history", "", kBadRequest, "missing"},

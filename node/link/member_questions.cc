@@ -27,6 +27,7 @@ MembersPage PageOf(const proto::Members& answer, Epoch epoch) {
   page.socket_count = answer.socket_count();
   page.user_count = answer.user_count();
   page.more = answer.more();
+  page.has_feed = answer.has_feed();
   for (const proto::Members::Socket& socket : answer.sockets()) {
     page.sockets.push_back({socket.id(), socket.user(), socket.away()});
   }

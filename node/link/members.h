@@ -48,6 +48,8 @@ struct MembersPage {
   std::vector<Socket> sockets;
   std::vector<User> users;
   bool more = false;  // The room has more beyond this page.
+  // Who comes and goes is told in the room that PresenceRoomOf() names.
+  bool has_feed = false;
 };
 
 }  // namespace roomlog

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/presence_limits.h"
+#include "base/presence_room.h"
 #include "base/utf8.h"
 #include "node/server/server_loop.h"
 #include "node/socketio/socketio_limits.h"
@@ -246,6 +247,28 @@ void Socket::Leave(absl::string_view room, JoinDone done) {
   done = loop_.Guarded("leave", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok() || room.empty() || IsReservedRoom(room)) {
+    if (done != nullptr) std::move(done)(Joined());
+    return;
+  }
+  loop_.rooms().Leave(wire_, *key, std::move(done));
+}
+
+void Socket::WatchPresence(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("join", name_space_.name(), std::move(done));
+  const absl::StatusOr<RoomKey> key =
+      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  if (!key.ok()) {
+    if (done != nullptr) std::move(done)(key.status());
+    return;
+  }
+  loop_.rooms().Join(wire_, *key, FromNow{}, std::move(done));
+}
+
+void Socket::UnwatchPresence(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("leave", name_space_.name(), std::move(done));
+  const absl::StatusOr<RoomKey> key =
+      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  if (!key.ok()) {
     if (done != nullptr) std::move(done)(Joined());
     return;
   }

@@ -177,6 +177,12 @@ class Socket {
   // Joining again while in the room sends it again.
   void Join(absl::string_view room, const ReplayStart& start, JoinDone done);
   void Leave(absl::string_view room, JoinDone done = nullptr);
+  // From then on the client hears who joins and leaves a room, that of the
+  // namespace with the empty name included, as docs/client-api.md has it; if
+  // the broker keeps a feed of it (MembersPage::has_feed). Ask who is there
+  // once `done` was called: so nothing is missed in between. Counts as a room.
+  void WatchPresence(absl::string_view room, JoinDone done = nullptr);
+  void UnwatchPresence(absl::string_view room, JoinDone done = nullptr);
   // Its id first.
   std::vector<std::string> Rooms() const;
   // Reads a page of a room's history, once the client's queue has room for it.

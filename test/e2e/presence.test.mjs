@@ -126,3 +126,47 @@ story("the broker killed and started again knows who is where", async (cluster) 
   await anna.ask("leave", ["lobby"]);
   await hasCounts(asker, "lobby", 0, 0);
 });
+
+story("whoever watches hears every coming and going once, in order, through a killed broker and a lost connection",
+  { brokerFlags: ["--presence_feed=/:lobby;/:"] }, async (cluster) => {
+    const nodes = [await userNode(cluster, "users-a"), await userNode(cluster, "users-b")];
+    const watcher = await cluster.client(0);
+    const heard = () => watcher.events.filter(({ name }) => name === "roomlog:presence").map(({ data }) => data);
+    const words = (room) => heard().filter((data) => data.room === room && data.user).map(
+      ({ change, user, first, last }) => `${user} ${change}${first ? " first" : ""}${last ? " last" : ""}`);
+
+    const anna = await userClient(cluster, nodes[0], "anna", ["lobby"]);
+    const answer = await presence(watcher, "lobby", { watch: true, list: "users" });
+    assert.deepEqual(answer.list, [{ user: "anna", sockets: 1, away: false }]);
+    assert.equal((await presence(watcher, "hall", { watch: true })).error.code, "bad_room");
+    assert.ok((await presence(watcher, "", { watch: true })).ok);
+
+    const second = await userClient(cluster, nodes[1], "anna", ["lobby"]);
+    const bob = await userClient(cluster, nodes[1], "bob", ["lobby", "hall"]);
+    await until(() => words("lobby").length === 2, "two to come");
+    await cluster.broker.kill("SIGKILL");
+    await cluster.restartBroker();
+    anna.socket.disconnect();
+    await until(() => words("lobby").length === 3, "one to go");
+    // The watcher is cut off, and hears of it when it is back.
+    watcher.socket.io.engine.close();
+    second.socket.disconnect();
+    await until(() => watcher.socket.recovered, "the watcher to be back");
+    await until(() => words("lobby").length === 4, "another to go");
+    bob.socket.disconnect();
+    await until(() => words("lobby").length === 5, "the last to go");
+    assert.deepEqual(words("lobby"), [
+      "anna join", "bob join first", "anna leave", "anna leave last", "bob leave last"]);
+    // And online in the namespace, from the watching on.
+    await until(() => words("").length === 5, "all to be offline");
+    assert.deepEqual(words(""), [
+      "anna join", "bob join first", "anna leave", "anna leave last", "bob leave last"]);
+    const last = heard().filter(({ room }) => room === "lobby").at(-1);
+    assert.deepEqual([last.sockets, last.users], [0, 0]);
+
+    assert.ok((await presence(watcher, "lobby", { watch: false })).ok);
+    const again = await userClient(cluster, nodes[0], "cem", ["lobby"]);
+    await until(() => words("").includes("cem join first"), "cem to be online");
+    assert.equal(words("lobby").length, 5);
+    again.socket.disconnect();
+  });
