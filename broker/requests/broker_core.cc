@@ -362,12 +362,14 @@ void BrokerCore::OnReadMembers(Node& node, proto::ReadMembers read) {
 }
 
 void BrokerCore::AnswerMemberReads(Node& node) {
+  if (node.waiting_member_reads.empty()) return;
+  const absl::flat_hash_set<ProducerId> heard = HeardOwners();
   while (!node.waiting_member_reads.empty() && member_reads_.is_complete() &&
          fanout_.HasCredit(node.number)) {
     proto::BrokerMessage answer;
     *answer.mutable_members() = member_reads_.Answer(
         node.waiting_member_reads.front(),
-        [this](ProducerId owner) { return IsSilent(owner); });
+        [&](ProducerId owner) { return !heard.contains(owner); });
     node.waiting_member_reads.pop_front();
     fanout_.UseCredit(node.number, SendTo(node, std::move(answer)));
   }
@@ -597,13 +599,15 @@ bool BrokerCore::HasNodeOf(ProducerId producer) const {
       [&](const auto& entry) { return entry.second->producer == producer; });
 }
 
-bool BrokerCore::IsSilent(ProducerId producer) const {
+absl::flat_hash_set<ProducerId> BrokerCore::HeardOwners() const {
   const absl::Duration now = clock_.Steady();
-  return std::none_of(
-      nodes_by_number_.begin(), nodes_by_number_.end(), [&](const auto& entry) {
-        return entry.second->producer == producer &&
-               now - entry.second->last_heard <= kNodeSilenceAway;
-      });
+  absl::flat_hash_set<ProducerId> heard;
+  for (const auto& [number, node] : nodes_by_number_) {
+    if (now - node->last_heard <= kNodeSilenceAway) {
+      heard.insert(node->producer);
+    }
+  }
+  return heard;
 }
 
 void BrokerCore::OnOwnersFound(const OwnersFound& found) {

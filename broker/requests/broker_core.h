@@ -12,6 +12,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -131,8 +132,9 @@ class BrokerCore final : private DeliverySink {
   void RemoveNode(NodeNumber number, absl::string_view why,
                   Parting parting = Parting::kMayReturn);
   bool HasNodeOf(ProducerId producer) const;
-  // Nothing was heard of it just now: paused, or killed, or not yet back.
-  bool IsSilent(ProducerId producer) const;
+  // Of whom something was heard just now: not those that are paused, or killed,
+  // or not yet back.
+  absl::flat_hash_set<ProducerId> HeardOwners() const;
   void OnOwnersFound(const OwnersFound& found);
   // Tells the journal, in order, and at once if it is not full.
   void NoteOwner(JournalEntry entry);

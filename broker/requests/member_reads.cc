@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "base/presence_limits.h"
 #include "base/room_key.h"
@@ -34,13 +33,8 @@ proto::Members MemberReads::Answer(
   answer.set_has_feed(presence_.HasFeed(room->name_space(), room->room()));
 
   const size_t limit = std::min<size_t>(read.limit(), kMembersPageMax);
-  // Many members have few owners.
-  absl::flat_hash_map<ProducerId, bool> owners;
   const auto is_away = [&](const RoomMembers::SocketMember& member) {
-    if (member.is_away) return true;
-    const auto [found, is_new] = owners.try_emplace(member.owner, false);
-    if (is_new) found->second = is_owner_away(member.owner);
-    return found->second;
+    return member.is_away || is_owner_away(member.owner);
   };
   size_t given = 0;
   // Whether the page has room for another.
