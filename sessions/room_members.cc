@@ -18,10 +18,6 @@ std::string NameIn(absl::string_view name_space, absl::string_view name) {
 RoomMembers::RoomMembers() = default;
 RoomMembers::~RoomMembers() = default;
 
-absl::string_view RoomMembers::User::name() const {
-  return absl::string_view(key).substr(key.find('\0') + 1);
-}
-
 void RoomMembers::Apply(const MemberChange& change) {
   // The session table lets no other ids in.
   if (change.socket_id.size() != kSocketIdBytes) return;
@@ -48,6 +44,7 @@ RoomMembers::Socket& RoomMembers::SocketOf(const MemberChange& change) {
   if (user == users_.end()) {
     auto added = std::make_unique<User>();
     added->key = std::move(key);
+    added->name_at = change.name_space.size() + 1;
     const absl::string_view added_key = added->key;
     user = users_.emplace(added_key, std::move(added)).first;
   }

@@ -83,9 +83,12 @@ class RoomMembers {
   };
   struct User {
     std::string key;  // "<namespace>\0<name>"
+    size_t name_at = 0;
     absl::flat_hash_set<Socket*> sockets;
 
-    absl::string_view name() const;
+    absl::string_view name() const {
+      return absl::string_view(key).substr(name_at);
+    }
   };
   struct ById {
     using is_transparent = void;
