@@ -86,7 +86,7 @@ void Authentication::Admit(Socket& socket, const Next& next) {
         {kLimit, absl::StrCat("the user has ", users_.limits().sockets_max,
                               " sockets on this node already")});
   }
-  socket.set_user(claims->user);
+  socket.SetUser(claims->user);
   const auto session = std::make_shared<AuthSession>(
       Permissions(std::move(claims->user), grants_, std::move(claims->grants)),
       claims->expires, claims->issued_at, std::move(place));

@@ -62,6 +62,9 @@ class RoomAccess::SocketAccess final : public ClientAccess {
   std::optional<Refusal> CheckRights(const ClientHistory& history) {
     return CheckRight(Right::kHistory, history.room);
   }
+  std::optional<Refusal> CheckRights(const ClientPresence& presence) {
+    return CheckRight(Right::kPresence, presence.room);
+  }
   template <typename Harmless>
   std::optional<Refusal> CheckRights(const Harmless&) {
     return std::nullopt;

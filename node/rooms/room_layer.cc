@@ -82,7 +82,7 @@ void RoomLayer::Join(SocketWire& socket, const RoomKey& room,
   RoomClient* const client = FindClient(socket);
   if (client == nullptr) return;
   if (FindMembership(*client, room) == nullptr && !room.room().empty() &&
-      !IsReservedRoom(room.room()) &&
+      !IsDirectRoom(room.room()) &&
       client->CountRooms() >= kRoomsPerClientMax) {
     if (done != nullptr) {
       std::move(done)(

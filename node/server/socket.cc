@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/presence_room.h"
+#include "base/utf8.h"
 #include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
 #include "node/server/socket_session.h"
@@ -210,6 +212,23 @@ BroadcastOperator Socket::Except(absl::string_view room) const {
   return Broadcast().Except(room);
 }
 
+// ---- Whose it is ----
+
+void Socket::SetUser(absl::string_view user) {
+  if (user == user_) return;
+  if (is_accepted_ || is_user_settled_ || user.size() > kUserNameBytesMax ||
+      !IsUtf8(user)) {
+    loop_.Log(absl::StrCat(
+        "the user of a socket in ", name_space_.name(), " cannot be set: ",
+        is_accepted_       ? "it was let in already"
+        : recovered_       ? "it came back as another's"
+        : is_user_settled_ ? "its gatekeeper has said whose it is"
+                           : "the name is too long, or no UTF-8"));
+    return;
+  }
+  user_ = std::string(user);
+}
+
 // ---- Rooms ----
 
 void Socket::Join(absl::string_view room, JoinDone done) {
@@ -245,6 +264,28 @@ void Socket::Leave(absl::string_view room, JoinDone done) {
   done = loop_.Guarded("leave", name_space_.name(), std::move(done));
   const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok() || room.empty() || IsReservedRoom(room)) {
+    if (done != nullptr) std::move(done)(Joined());
+    return;
+  }
+  loop_.rooms().Leave(wire_, *key, std::move(done));
+}
+
+void Socket::WatchPresence(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("join", name_space_.name(), std::move(done));
+  const absl::StatusOr<RoomKey> key =
+      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  if (!key.ok()) {
+    if (done != nullptr) std::move(done)(key.status());
+    return;
+  }
+  loop_.rooms().Join(wire_, *key, FromNow{}, std::move(done));
+}
+
+void Socket::UnwatchPresence(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("leave", name_space_.name(), std::move(done));
+  const absl::StatusOr<RoomKey> key =
+      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  if (!key.ok()) {
     if (done != nullptr) std::move(done)(Joined());
     return;
   }
