@@ -17,6 +17,10 @@ inline constexpr absl::string_view kPresenceRoomPrefix = "$roomlog/presence/";
 inline std::string PresenceRoomOf(absl::string_view room) {
   return absl::StrCat(kPresenceRoomPrefix, room);
 }
+// The room that it tells of.
+inline absl::string_view WatchedRoomOf(absl::string_view presence_room) {
+  return presence_room.substr(kPresenceRoomPrefix.size());
+}
 inline bool IsPresenceRoom(absl::string_view room) {
   return absl::StartsWith(room, kPresenceRoomPrefix);
 }

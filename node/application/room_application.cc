@@ -157,13 +157,21 @@ void RoomApplication::Watch(const ClientPtr& client, const Ack& ack,
       [this, client, name_space, ack, room, presence = std::move(presence)](
           absl::StatusOr<MembersPage> page) mutable {
         if (client->is_gone) return;
-        if (!page.ok() || !page->has_feed) {
+        std::optional<Refusal> refusal;
+        if (client->access != nullptr) {
+          refusal = client->access->CheckWatch(presence.room);
+        }
+        if (!refusal.has_value() && !page.ok()) {
+          refusal = RefusalOf(page.status());
+        }
+        if (!refusal.has_value() && !page->has_feed) {
+          refusal = Refusal{ErrorCode::kBadRoom,
+                            "this room cannot be watched; the broker's "
+                            "--presence_feed says which can"};
+        }
+        if (refusal.has_value()) {
           --client->unanswered;
-          ack.SendJson(ErrorAnswer(
-              page.ok() ? Refusal{ErrorCode::kBadRoom,
-                                  "this room cannot be watched; the broker's "
-                                  "--presence_feed says which can"}
-                        : RefusalOf(page.status())));
+          ack.SendJson(ErrorAnswer(*refusal));
           return;
         }
         // First it hears all that comes, then it is told who is there: so

@@ -292,6 +292,10 @@ void Socket::UnwatchPresence(absl::string_view room, JoinDone done) {
   loop_.rooms().Leave(wire_, *key, std::move(done));
 }
 
+std::vector<std::string> Socket::WatchedRooms() const {
+  return loop_.rooms().RoomsWatchedBy(wire_);
+}
+
 std::vector<std::string> Socket::Rooms() const {
   std::vector<std::string> rooms = loop_.rooms().RoomsOf(wire_);
   rooms.insert(rooms.begin(), id());
@@ -313,9 +317,27 @@ std::vector<RestoredRoom> Socket::RestoredRooms() const {
   return rooms;
 }
 
+std::vector<std::string> Socket::RestoredWatches() const {
+  std::vector<std::string> rooms;
+  if (session_ == nullptr || session_->restored == nullptr) return rooms;
+  for (const proto::SessionRoom& room : session_->restored->record.rooms()) {
+    if (IsPresenceRoom(room.name())) {
+      rooms.emplace_back(WatchedRoomOf(room.name()));
+    }
+  }
+  return rooms;
+}
+
 void Socket::GiveUpRestoredRoom(absl::string_view room) {
+  if (!room.empty() && !IsReservedRoom(room)) GiveUpRestored(room);
+}
+
+void Socket::GiveUpRestoredWatch(absl::string_view room) {
+  GiveUpRestored(PresenceRoomOf(room));
+}
+
+void Socket::GiveUpRestored(absl::string_view room) {
   if (session_ == nullptr || session_->restored == nullptr) return;
-  if (room.empty() || IsReservedRoom(room)) return;
   auto& rooms = *session_->restored->record.mutable_rooms();
   const auto kept = std::remove_if(
       rooms.begin(), rooms.end(),

@@ -86,9 +86,12 @@ class Socket {
   // For middlewares, while it is recovered(): the rooms that it is to be in
   // again. Empty once it is.
   std::vector<RestoredRoom> RestoredRooms() const;
+  // Likewise those that it is to watch again.
+  std::vector<std::string> RestoredWatches() const;
   // For middlewares: it is not to be in that room again, nor to be sent what
   // was said there.
   void GiveUpRestoredRoom(absl::string_view room);
+  void GiveUpRestoredWatch(absl::string_view room);
   // Why the client, which asked for its session, could not have it; null if it
   // could, or did not ask.
   const SessionGap* recovery_gap() const {
@@ -210,6 +213,7 @@ class Socket {
   // once `done` was called: so nothing is missed in between. Counts as a room.
   void WatchPresence(absl::string_view room, JoinDone done = nullptr);
   void UnwatchPresence(absl::string_view room, JoinDone done = nullptr);
+  std::vector<std::string> WatchedRooms() const;
   // Its id first.
   std::vector<std::string> Rooms() const;
   // Reads a page of a room's history, once the client's queue has room for it.
@@ -233,6 +237,8 @@ class Socket {
     Timers::Id timer = 0;
   };
 
+  // By the name that the session knows.
+  void GiveUpRestored(absl::string_view name);
   void AddHandler(absl::string_view event, EventHandler handler);
   void Dispatch(const IncomingEvent& event);
   void Send(const FrameList& frames);
