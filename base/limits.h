@@ -118,9 +118,10 @@ inline constexpr size_t kSessionsMax = 1'000'000;
 // What a program keeps with a socket, as it is stored. More is not stored, and
 // the program is told.
 inline constexpr size_t kSessionDataBytesMax = size_t{64} << 10;
-// The user whose session it is. As long as a room's name. A longer one is no
-// user's (node/auth).
-inline constexpr size_t kSessionUserBytesMax = 255;
+// The name of the user whose session it is. As long as a room's, so that rooms
+// can be named after users. A token with a longer one is refused, and so is a
+// session.
+inline constexpr size_t kUserNameBytesMax = 255;
 // Offsets of which a session remembers that nobody knows what the client got of
 // what was sent again from there. More are of connections that were given up
 // one after the other and all looked at late.

@@ -29,6 +29,7 @@
 #include "broker/requests/broker_core.h"
 #include "broker/requests/history_readers.h"
 #include "broker/transport/router.h"
+#include "sessions/presence_rules.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 #include "storage/retention.h"
@@ -49,6 +50,11 @@ ABSL_FLAG(std::string, retention, "",
           "\"/chat:room-*=age:24h,events:1000,bytes:64MiB\", the first that "
           "matches <namespace>:<room> counts. Without any, and for what a rule "
           "does not name: age:7d,events:100000,bytes:256MiB.");
+ABSL_FLAG(std::string, presence_feed, "",
+          "The rooms of which every coming and going is kept, to be watched: "
+          "patterns parted by ';', such as \"/chat:room-*\", of "
+          "<namespace>:<room>; \"/:\" tells who is online in the namespace /. "
+          "Who is there can be asked of any room.");
 ABSL_FLAG(uint64_t, disk_reserve, uint64_t{1} << 30,
           "Publishing stops while the disk has fewer free bytes than this, and "
           "goes on once it has more.");
@@ -106,6 +112,14 @@ absl::Status Run() {
   absl::StatusOr<RocksdbRoomLogOptions> options = LogOptions(*durability);
   if (!options.ok()) return options.status();
 
+  const absl::StatusOr<PresenceRules> presence =
+      PresenceRules::Parse(absl::StrSplit(absl::GetFlag(FLAGS_presence_feed),
+                                          ';', absl::SkipEmpty()));
+  if (!presence.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--presence_feed: ", presence.status().message()));
+  }
+
   const SystemClock clock;
   zmq::context_t context;
   absl::StatusOr<std::unique_ptr<BrokerDoor>> door = BrokerDoor::FromFlags(
@@ -124,12 +138,12 @@ absl::Status Run() {
 
   Mailbox<JournalResult> results(kResultMailboxEntriesMax);
   absl::StatusOr<std::unique_ptr<LocalJournal>> journal =
-      LocalJournal::Start(**log, *durability, clock, results);
+      LocalJournal::Start(**log, *durability, clock, results, *presence);
   if (!journal.ok()) return journal.status();
   Mailbox<HistoryReadDone> reads(kWaitingReadsMax + kReaderThreads);
   HistoryReaders readers(**log, kReaderThreads, reads);
-  BrokerCore core((*log)->epoch(), BrokerLimits(), clock, **journal, readers,
-                  **router, LogLine);
+  BrokerCore core((*log)->epoch(), {.presence = *presence}, clock, **journal,
+                  readers, **router, LogLine);
   BrokerLoop loop(clock, **router, core, **journal, results, reads, stop_fd);
 
   // The one line on standard output says that the broker takes nodes.

@@ -9,7 +9,9 @@ namespace roomlog {
 // Raised when an older peer would misunderstand; such peers are refused.
 inline constexpr uint32_t kProtocolMajor = 1;
 // Raised when something is added that an older peer may ignore.
-inline constexpr uint32_t kProtocolMinor = 0;
+inline constexpr uint32_t kProtocolMinor = 1;
+// A broker of an older minor version expels a node that asks for members.
+inline constexpr uint32_t kProtocolMinorOfMembers = 1;
 
 }  // namespace roomlog
 

@@ -55,7 +55,7 @@ absl::Status CheckSessionOperation(const proto::SessionOperation& operation) {
                                kClientOffsetBytesMax));
       status.Update(CheckBytes("a session's user",
                                operation.restore().user().size(),
-                               kSessionUserBytesMax));
+                               kUserNameBytesMax));
       return status;
     case proto::SessionOperation::OPERATION_NOT_SET:
       break;
@@ -69,8 +69,8 @@ absl::Status CheckSessionRecord(const proto::SessionRecord& record) {
   status.Update(CheckNoticeRoom(record.notice_room()));
   status.Update(CheckBytes("a session's data", record.data().size(),
                            kSessionDataBytesMax));
-  status.Update(CheckBytes("a session's user", record.user().size(),
-                           kSessionUserBytesMax));
+  status.Update(
+      CheckBytes("a session's user", record.user().size(), kUserNameBytesMax));
   if (record.window_ms() >
       static_cast<uint64_t>(absl::ToInt64Milliseconds(kRecoveryWindowMax))) {
     status.Update(absl::InvalidArgumentError(

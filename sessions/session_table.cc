@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/presence_limits.h"
 #include "base/room_key.h"
 #include "sessions/session_check.h"
 #include "sessions/session_rows.h"
@@ -27,12 +28,6 @@ SessionNoticeToSend Notice(const proto::SessionRecord& record,
           notice.SerializeAsString()};
 }
 
-std::string OwnerRow(int64_t gone_ms) {
-  proto::SessionOwnerRow row;
-  row.set_gone_ms(gone_ms);
-  return row.SerializeAsString();
-}
-
 proto::SessionRecord ParseKept(const std::string& bytes) {
   proto::SessionRecord record;
   const bool parsed = record.ParseFromString(bytes);
@@ -43,6 +38,13 @@ proto::SessionRecord ParseKept(const std::string& bytes) {
 
 }  // namespace
 
+std::string SessionTable::OwnerRow(const Gone& gone) {
+  proto::SessionOwnerRow row;
+  row.set_gone_ms(gone.at_ms);
+  row.set_said_goodbye(gone.said_goodbye);
+  return row.SerializeAsString();
+}
+
 SessionTable::SessionTable(size_t sessions_max) : sessions_max_(sessions_max) {}
 
 absl::Status SessionTable::Load(absl::string_view key,
@@ -51,7 +53,7 @@ absl::Status SessionTable::Load(absl::string_view key,
   if (const std::optional<ProducerId> owner = OwnerOfRow(key)) {
     proto::SessionOwnerRow row;
     if (row.ParseFromString(bytes)) {
-      SetGoneInMemory(*owner, row.gone_ms());
+      SetGoneInMemory(*owner, Gone{row.gone_ms(), row.said_goodbye()});
       return absl::OkStatus();
     }
   } else {
@@ -68,7 +70,7 @@ absl::Status SessionTable::Load(absl::string_view key,
 std::vector<ProducerId> SessionTable::Owners() const {
   std::vector<ProducerId> owners;
   for (const auto& [id, owner] : owners_) {
-    if (!owner.gone_ms.has_value()) owners.push_back(id);
+    if (!owner.gone.has_value()) owners.push_back(id);
   }
   std::sort(owners.begin(), owners.end());
   return owners;
@@ -97,8 +99,10 @@ absl::StatusOr<std::string> SessionTable::Apply(ProducerId owner,
   const std::string key = session.key;
   proto::SessionRecord record = ParseKept(session.record);
   if (parsed.has_restore()) {
-    // Who guessed or stole its id does not even learn that it is there.
-    if (parsed.restore().user() != record.user()) return NoSuchSession();
+    // Who guessed or stole its id does not even learn that it is there. A user
+    // that was never proven opens no session that is.
+    const std::string proven = record.user_unproven() ? "" : record.user();
+    if (parsed.restore().user() != proven) return NoSuchSession();
     return Restore(owner, parsed, &record, effects);
   }
   if (record.claim() != parsed.claim() || session.owner != owner) {
@@ -150,12 +154,13 @@ absl::StatusOr<std::string> SessionTable::Open(
     room->set_from(offset.value());
   }
   record.set_data(open.data());
-  record.set_user(open.user());
   record.set_window_ms(open.window_ms());
   record.set_opened_at(offset.value());
   record.set_owner(owner.value());
   record.set_claim(operation.claim());
   record.set_notice_room(open.notice_room());
+  record.set_user(open.user());
+  record.set_user_unproven(open.user_unproven());
   absl::Status status = CheckSessionRecord(record);
   if (!status.ok()) return status;
   PutSession(std::move(key), record, effects);
@@ -193,6 +198,7 @@ std::string SessionTable::Restore(ProducerId owner,
   record->set_claim(operation.claim());
   record->set_notice_room(restore.notice_room());
   record->set_detached_ms(0);
+  record->set_is_absent(false);
   // Whoever comes twice with one offset after something was sent again to it
   // may have got part of that; nobody knows, and the node is told so.
   auto& doubtful = *record->mutable_resent_from();
@@ -215,15 +221,16 @@ std::string SessionTable::Restore(ProducerId owner,
   return record->SerializeAsString();
 }
 
-void SessionTable::OwnerGone(ProducerId id, int64_t now_ms, Effects* effects) {
+void SessionTable::OwnerGone(ProducerId id, bool said_goodbye, int64_t now_ms,
+                             Effects* effects) {
   const auto found = owners_.find(id);
-  if (found == owners_.end() || found->second.gone_ms.has_value()) return;
-  SetGone(id, now_ms, effects);
+  if (found == owners_.end() || found->second.gone.has_value()) return;
+  SetGone(id, Gone{now_ms, said_goodbye}, effects);
 }
 
 void SessionTable::OwnerBack(ProducerId id, int64_t now_ms, Effects* effects) {
   const auto found = owners_.find(id);
-  if (found == owners_.end() || !found->second.gone_ms.has_value()) return;
+  if (found == owners_.end() || !found->second.gone.has_value()) return;
   // Their windows must not seem to run on. Nobody is told: the owner hears of
   // it when it names them.
   std::vector<std::string> over;
@@ -256,6 +263,33 @@ std::optional<int64_t> SessionTable::next_deadline_ms() const {
   return (*by_deadline_.begin())->deadline_ms;
 }
 
+size_t SessionTable::SettleMembers(int64_t now_ms, size_t most,
+                                   Effects* effects) {
+  size_t settled = 0;
+  for (; settled < most && !by_settling_.empty(); ++settled) {
+    const Session& session = **by_settling_.begin();
+    if (session.settles_ms > now_ms) break;
+    proto::SessionRecord record = ParseKept(session.record);
+    record.set_is_absent(!record.is_absent());
+    PutSession(std::string(session.key), record, effects);
+  }
+  return settled;
+}
+
+std::optional<int64_t> SessionTable::next_settling_ms() const {
+  if (by_settling_.empty()) return std::nullopt;
+  return (*by_settling_.begin())->settles_ms;
+}
+
+void SessionTable::ForEachMember(
+    absl::FunctionRef<void(MemberChange)> each) const {
+  for (const auto& [key, session] : sessions_) {
+    if (session->is_absent) continue;
+    const proto::SessionRecord record = ParseKept(session->record);
+    each(*MemberChangeBetween(nullptr, &record));
+  }
+}
+
 // ---- Changes that Undo() takes back ----
 
 void SessionTable::PutSession(std::string key,
@@ -265,9 +299,15 @@ void SessionTable::PutSession(std::string key,
   std::optional<ProducerId> previous_owner;
   Before& before = before_.emplace_back();
   before.key = key;
+  std::optional<proto::SessionRecord> previous;
   if (const auto found = sessions_.find(key); found != sessions_.end()) {
     before.value = found->second->record;
     previous_owner = found->second->owner;
+    previous = ParseKept(found->second->record);
+  }
+  if (std::optional<MemberChange> change = MemberChangeBetween(
+          previous.has_value() ? &*previous : nullptr, &record)) {
+    effects->members.push_back(*std::move(change));
   }
   SetInMemory(key, record, bytes);
   effects->rows.push_back({std::move(key), std::move(bytes)});
@@ -278,40 +318,45 @@ void SessionTable::EndSession(const std::string& key, Effects* effects) {
   const auto found = sessions_.find(key);
   assert(found != sessions_.end());
   const ProducerId owner = found->second->owner;
+  const proto::SessionRecord record = ParseKept(found->second->record);
+  if (std::optional<MemberChange> change =
+          MemberChangeBetween(&record, nullptr)) {
+    effects->members.push_back(*std::move(change));
+  }
   before_.push_back({key, found->second->record});
   effects->rows.push_back({key, std::nullopt});
   EraseInMemory(key);
   ForgetOwnerIfIdle(owner, effects);
 }
 
-void SessionTable::SetGone(ProducerId id, std::optional<int64_t> gone_ms,
+void SessionTable::SetGone(ProducerId id, std::optional<Gone> gone,
                            Effects* effects) {
   const Owner& owner = owners_.at(id);
   Before& before = before_.emplace_back();
   before.key = OwnerRowKey(id);
-  if (owner.gone_ms.has_value()) before.value = OwnerRow(*owner.gone_ms);
+  if (owner.gone.has_value()) before.value = OwnerRow(*owner.gone);
   StateChange& row = effects->rows.emplace_back();
   row.key = before.key;
-  if (gone_ms.has_value()) row.value = OwnerRow(*gone_ms);
-  SetGoneInMemory(id, gone_ms);
+  if (gone.has_value()) row.value = OwnerRow(*gone);
+  SetGoneInMemory(id, gone);
 }
 
 void SessionTable::ForgetOwnerIfIdle(ProducerId id, Effects* effects) {
   const auto found = owners_.find(id);
   if (found == owners_.end() || !found->second.sessions.empty()) return;
-  if (found->second.gone_ms.has_value()) SetGone(id, std::nullopt, effects);
+  if (found->second.gone.has_value()) SetGone(id, std::nullopt, effects);
   owners_.erase(id);
 }
 
 void SessionTable::Undo() {
   for (auto before = before_.rbegin(); before != before_.rend(); ++before) {
     if (const std::optional<ProducerId> owner = OwnerOfRow(before->key)) {
-      std::optional<int64_t> gone_ms;
+      std::optional<Gone> gone;
       proto::SessionOwnerRow row;
       if (before->value.has_value() && row.ParseFromString(*before->value)) {
-        gone_ms = row.gone_ms();
+        gone = Gone{row.gone_ms(), row.said_goodbye()};
       }
-      SetGoneInMemory(*owner, gone_ms);
+      SetGoneInMemory(*owner, gone);
     } else if (before->value.has_value()) {
       const proto::SessionRecord record = ParseKept(*before->value);
       SetInMemory(before->key, record, *std::move(before->value));
@@ -341,8 +386,7 @@ void SessionTable::SetInMemory(const std::string& key,
     found = sessions_.emplace(added_key, std::move(added)).first;
   } else {
     Session& old = *found->second;
-    if (old.deadline_ms != kNoDeadline) by_deadline_.erase(&old);
-    old.deadline_ms = kNoDeadline;
+    ClearDeadlines(old);
     owners_.at(old.owner).sessions.erase(&old);
   }
   Session& session = *found->second;
@@ -351,33 +395,42 @@ void SessionTable::SetInMemory(const std::string& key,
   session.owner = ProducerId(record.owner());
   session.detached_ms = record.detached_ms();
   session.window_ms = static_cast<int64_t>(record.window_ms());
+  session.is_absent = record.is_absent();
   Owner& owner = owners_[session.owner];
   owner.sessions.insert(&session);
-  SetDeadline(session, owner.gone_ms);
+  SetDeadlines(session, owner.gone);
 }
 
 void SessionTable::EraseInMemory(const std::string& key) {
   const auto found = sessions_.find(key);
   Session& session = *found->second;
-  if (session.deadline_ms != kNoDeadline) by_deadline_.erase(&session);
+  ClearDeadlines(session);
   owners_.at(session.owner).sessions.erase(&session);
   // The map's key lies in what goes.
   const std::unique_ptr<Session> gone = std::move(found->second);
   sessions_.erase(found);
 }
 
-void SessionTable::SetGoneInMemory(ProducerId id,
-                                   std::optional<int64_t> gone_ms) {
+void SessionTable::SetGoneInMemory(ProducerId id, std::optional<Gone> gone) {
   Owner& owner = owners_[id];
-  owner.gone_ms = gone_ms;
-  for (Session* session : owner.sessions) SetDeadline(*session, gone_ms);
+  owner.gone = gone;
+  for (Session* session : owner.sessions) SetDeadlines(*session, gone);
 }
 
-void SessionTable::SetDeadline(Session& session,
-                               const std::optional<int64_t>& gone_ms) {
+void SessionTable::ClearDeadlines(Session& session) {
   if (session.deadline_ms != kNoDeadline) by_deadline_.erase(&session);
   session.deadline_ms = kNoDeadline;
-  std::optional<int64_t> since = gone_ms;
+  if (session.settles_ms != kNoDeadline) by_settling_.erase(&session);
+  session.settles_ms = kNoDeadline;
+}
+
+void SessionTable::SetDeadlines(Session& session,
+                                const std::optional<Gone>& gone) {
+  ClearDeadlines(session);
+  session.settles_ms = SettlingOf(session, gone);
+  if (session.settles_ms != kNoDeadline) by_settling_.insert(&session);
+  std::optional<int64_t> since;
+  if (gone.has_value()) since = gone->at_ms;
   if (session.detached_ms != 0) {
     since = since.has_value() ? std::min(*since, session.detached_ms)
                               : session.detached_ms;
@@ -385,6 +438,20 @@ void SessionTable::SetDeadline(Session& session,
   if (!since.has_value()) return;
   session.deadline_ms = *since + session.window_ms;
   by_deadline_.insert(&session);
+}
+
+int64_t SessionTable::SettlingOf(const Session& session,
+                                 const std::optional<Gone>& gone) {
+  const int64_t grace_ms = absl::ToInt64Milliseconds(kPresenceGrace);
+  std::optional<int64_t> leaves;
+  if (session.detached_ms != 0) leaves = session.detached_ms + grace_ms;
+  if (gone.has_value()) {
+    const int64_t with_owner =
+        gone->at_ms + (gone->said_goodbye ? grace_ms : 0);
+    leaves = std::min(leaves.value_or(with_owner), with_owner);
+  }
+  if (leaves.has_value() == session.is_absent) return kNoDeadline;
+  return leaves.value_or(0);  // Its owner is back: it is a member at once.
 }
 
 }  // namespace roomlog

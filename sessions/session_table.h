@@ -14,12 +14,14 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "base/state_change.h"
 #include "proto/sessions.pb.h"
+#include "sessions/member_change.h"
 
 namespace roomlog {
 
@@ -34,9 +36,11 @@ struct SessionNoticeToSend {
 //  * A session is restored by one node at a time: whoever restored it last has
 //    it, and nobody else's operations are taken.
 //  * Its window runs from when it was detached, or its owner was gone,
-//  whichever
-//    came first, and not while it is attached. Once its window is over it is
-//    never restored, whether or not Expire() has found it.
+//    whichever came first, and not while it is attached. Once its window is
+//    over it is never restored, whether or not Expire() has found it.
+//  * Its socket is a member of its rooms while it is attached, and for
+//    kPresenceGrace after it was detached, or its owner said goodbye; but only
+//    until its owner fell silent for a lease, which was waited for already.
 class SessionTable {
  public:
   // What an operation or a time brings about. The rows must be written before
@@ -44,6 +48,7 @@ class SessionTable {
   struct Effects {
     std::vector<StateChange> rows;
     std::vector<SessionNoticeToSend> notices;
+    std::vector<MemberChange> members;
   };
 
   explicit SessionTable(size_t sessions_max);
@@ -67,16 +72,25 @@ class SessionTable {
                                     absl::string_view operation, Offset offset,
                                     int64_t now_ms, Effects* effects);
 
-  // The lease of `owner` is over, or it greets again after that: then its
-  // sessions are attached as they were, but those whose windows were over by
-  // then have ended. Either may be said of anyone at any time.
-  void OwnerGone(ProducerId owner, int64_t now_ms, Effects* effects);
+  // The lease of `owner` is over, or it said goodbye, or it greets again after
+  // that: then its sessions are attached as they were, but those whose windows
+  // were over by then have ended. Either may be said of anyone at any time.
+  void OwnerGone(ProducerId owner, bool said_goodbye, int64_t now_ms,
+                 Effects* effects);
   void OwnerBack(ProducerId owner, int64_t now_ms, Effects* effects);
 
   // Ends at most `most` sessions whose windows are over. Returns how many.
   size_t Expire(int64_t now_ms, size_t most, Effects* effects);
   // When the next window is over; nothing if none runs.
   std::optional<int64_t> next_deadline_ms() const;
+
+  // Makes at most `most` sockets members again, or no more, that have become so
+  // by the time alone. Returns how many.
+  size_t SettleMembers(int64_t now_ms, size_t most, Effects* effects);
+  // When there is the next; nothing if there is none.
+  std::optional<int64_t> next_settling_ms() const;
+  // Calls `each` for the sockets that are members of rooms.
+  void ForEachMember(absl::FunctionRef<void(MemberChange)> each) const;
 
   // Takes back all that was done since the last call of Undo() or Written(),
   // for its rows could not be written.
@@ -96,6 +110,8 @@ class SessionTable {
     int64_t detached_ms = 0;
     int64_t window_ms = 0;
     int64_t deadline_ms = kNoDeadline;
+    bool is_absent = false;
+    int64_t settles_ms = kNoDeadline;  // When that is otherwise.
   };
   struct EarlierDeadline {
     bool operator()(const Session* a, const Session* b) const {
@@ -104,8 +120,17 @@ class SessionTable {
              std::tie(b->deadline_ms, b->key);
     }
   };
+  struct SettlesEarlier {
+    bool operator()(const Session* a, const Session* b) const {
+      return std::tie(a->settles_ms, a->key) < std::tie(b->settles_ms, b->key);
+    }
+  };
+  struct Gone {
+    int64_t at_ms = 0;
+    bool said_goodbye = false;
+  };
   struct Owner {
-    std::optional<int64_t> gone_ms;
+    std::optional<Gone> gone;
     absl::flat_hash_set<Session*> sessions;
   };
   // What a row was before; nothing if there was none.
@@ -128,8 +153,7 @@ class SessionTable {
   void PutSession(std::string key, const proto::SessionRecord& record,
                   Effects* effects);
   void EndSession(const std::string& key, Effects* effects);
-  void SetGone(ProducerId owner, std::optional<int64_t> gone_ms,
-               Effects* effects);
+  void SetGone(ProducerId owner, std::optional<Gone> gone, Effects* effects);
   // If nobody's sessions wait for this owner any more, its row goes.
   void ForgetOwnerIfIdle(ProducerId owner, Effects* effects);
 
@@ -137,14 +161,21 @@ class SessionTable {
   void SetInMemory(const std::string& key, const proto::SessionRecord& record,
                    std::string bytes);
   void EraseInMemory(const std::string& key);
-  void SetGoneInMemory(ProducerId owner, std::optional<int64_t> gone_ms);
-  void SetDeadline(Session& session, const std::optional<int64_t>& gone_ms);
+  void SetGoneInMemory(ProducerId owner, std::optional<Gone> gone);
+  void SetDeadlines(Session& session, const std::optional<Gone>& gone);
+  // When its membership is to be settled, if ever.
+  static int64_t SettlingOf(const Session& session,
+                            const std::optional<Gone>& gone);
+  // Takes it out of the indexes by time.
+  void ClearDeadlines(Session& session);
+  static std::string OwnerRow(const Gone& gone);
 
   const size_t sessions_max_;
   // The keys borrow from the sessions.
   absl::flat_hash_map<absl::string_view, std::unique_ptr<Session>> sessions_;
   absl::flat_hash_map<ProducerId, Owner> owners_;
   absl::btree_set<Session*, EarlierDeadline> by_deadline_;
+  absl::btree_set<Session*, SettlesEarlier> by_settling_;
   std::vector<Before> before_;  // Latest last.
 };
 

@@ -216,7 +216,7 @@ TEST_F(SessionTableTest, WhenItsOwnerIsGoneTheWindowRuns) {
   ASSERT_THAT(Do(kNodeA, OpenOf(2, 2)), IsOk());
   ASSERT_THAT(Detach(kNodeA, 2, 2), IsOk());
   now_ms_ += 100;
-  table_.OwnerGone(kNodeA, now_ms_, &effects_);
+  table_.OwnerGone(kNodeA, /*said_goodbye=*/false, now_ms_, &effects_);
   EXPECT_THAT(effects_.rows, SizeIs(1));  // Not one for each session.
   Keep();
   EXPECT_THAT(table_.Owners(), IsEmpty());
@@ -236,7 +236,7 @@ TEST_F(SessionTableTest, AnOwnerThatIsBackHasWhatIsNotOver) {
   proto::SessionOperation brief = OpenOf(2, 2);
   brief.mutable_open()->set_window_ms(10);
   ASSERT_THAT(Do(kNodeA, brief), IsOk());
-  table_.OwnerGone(kNodeA, now_ms_, &effects_);
+  table_.OwnerGone(kNodeA, /*said_goodbye=*/false, now_ms_, &effects_);
   now_ms_ += 10;
   table_.OwnerBack(kNodeA, now_ms_, &effects_);
   Keep();
@@ -249,7 +249,7 @@ TEST_F(SessionTableTest, AnOwnerThatIsBackHasWhatIsNotOver) {
 
 TEST_F(SessionTableTest, ARestoreFromAGoneOwnerTakesItsRowAlong) {
   ASSERT_THAT(Do(kNodeA, OpenOf(1)), IsOk());
-  table_.OwnerGone(kNodeA, now_ms_, &effects_);
+  table_.OwnerGone(kNodeA, /*said_goodbye=*/false, now_ms_, &effects_);
   Keep();
   EXPECT_THAT(disk(), SizeIs(2));
   ASSERT_THAT(Restore(kNodeB, RestoreOf(2)), IsOk());
@@ -448,7 +448,7 @@ TEST_F(SessionTableTest, UndoLeavesWhatWasThere) {
   for (int i = 1; i <= 3; ++i) ASSERT_THAT(Do(kNodeA, OpenOf(i, i)), IsOk());
   ASSERT_THAT(Detach(kNodeA, 3, 3), IsOk());
   now_ms_ += 5;
-  table_.OwnerGone(kNodeA, now_ms_, &effects_);
+  table_.OwnerGone(kNodeA, /*said_goodbye=*/false, now_ms_, &effects_);
   Keep();
   Told();
   const std::optional<int64_t> deadline = table_.next_deadline_ms();
@@ -461,7 +461,7 @@ TEST_F(SessionTableTest, UndoLeavesWhatWasThere) {
   proto::SessionOperation close = Operation(2, 2);
   close.mutable_close();
   ASSERT_THAT(Try(kNodeA, close), IsOk());
-  table_.OwnerGone(kNodeB, now_ms_, &effects_);
+  table_.OwnerGone(kNodeB, /*said_goodbye=*/false, now_ms_, &effects_);
   effects_ = {};
   table_.Undo();
 
@@ -513,7 +513,8 @@ TEST_F(SessionTableTest, AnIdleSessionWithThreeRoomsTakesLessThanAKiB) {
     table.Written();
   }
   SessionTable::Effects effects;
-  table.OwnerGone(kNodeA, now_ms_, &effects);  // Now it is in every index.
+  table.OwnerGone(kNodeA, /*said_goodbye=*/false, now_ms_,
+                  &effects);  // Now it is in every index.
   const size_t each = (in_use() - before) / kSessions;
   std::printf("a session with three rooms takes %zu bytes\n", each);
   EXPECT_LE(each, 1024u);

@@ -27,11 +27,12 @@ proto::SessionOperation Operation(uint64_t claim) {
 
 class SessionUserTest : public ::testing::Test {
  protected:
-  absl::Status OpenFor(const std::string& user) {
+  absl::Status OpenFor(const std::string& user, bool is_unproven = false) {
     proto::SessionOperation operation = Operation(1);
     operation.mutable_open()->set_socket_id("socket-id-of-20-char");
     operation.mutable_open()->set_notice_room("notices");
     operation.mutable_open()->set_user(user);
+    operation.mutable_open()->set_user_unproven(is_unproven);
     return Apply(kNodeA, operation);
   }
   absl::Status RestoreAs(const std::string& user) {
@@ -86,6 +87,12 @@ TEST_F(SessionUserTest, TheUserRestoresItAgainAndAgain) {
   EXPECT_THAT(RestoreAs("bob"), StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_F(SessionUserTest, AUserWhoProvedNothingIsNotAskedTo) {
+  ASSERT_THAT(OpenFor("ann", /*is_unproven=*/true), IsOk());
+  EXPECT_THAT(RestoreAs("ann"), StatusIs(absl::StatusCode::kNotFound));
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(RestoreAs(""), IsOk());
+}
+
 TEST_F(SessionUserTest, ItIsReadAgainWithTheRest) {
   ASSERT_THAT(OpenFor("ann"), IsOk());
   const StateChange row = effects_.rows.at(0);
@@ -105,7 +112,7 @@ TEST_F(SessionUserTest, ItIsReadAgainWithTheRest) {
 }
 
 TEST_F(SessionUserTest, ALongerNameIsNoUsers) {
-  const std::string longest(kSessionUserBytesMax, 'a');
+  const std::string longest(kUserNameBytesMax, 'a');
   EXPECT_THAT(OpenFor(longest + "a"),
               StatusIs(absl::StatusCode::kInvalidArgument));
   ASSERT_THAT(OpenFor(longest), IsOk());

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/name_pattern.h"
 
 namespace roomlog {
 namespace {
@@ -30,34 +31,6 @@ int64_t SubtractSaturated(int64_t a, int64_t b) {
 // Whether `held` is past `bound` by more than an eighth and more than `slack`.
 bool PastSlack(uint64_t held, uint64_t bound, uint64_t slack) {
   return held > bound && held - bound > std::max(bound / 8, slack);
-}
-
-// Remembers only the last *, which is enough: whatever an earlier one could
-// take more, the last one can take instead. So the work is at most the product
-// of the two lengths, however the pattern was made.
-bool Matches(absl::string_view pattern, absl::string_view text) {
-  size_t p = 0;
-  size_t t = 0;
-  size_t star = absl::string_view::npos;  // Where the last * is,
-  size_t taken = 0;                       // and where what it took ends.
-  while (t < text.size()) {
-    // A * in the text is a byte like any other; in the pattern it never is.
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      taken = t;
-    } else if (p < pattern.size() &&
-               (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != absl::string_view::npos) {
-      p = star + 1;
-      t = ++taken;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
 }
 
 absl::Status ParseAge(absl::string_view text, absl::Duration* age) {
@@ -190,8 +163,8 @@ absl::StatusOr<RetentionRules> RetentionRules::Parse(
 
 const Retention& RetentionRules::For(const RoomKey& room) const {
   for (const Rule& rule : rules_) {
-    if (Matches(rule.name_space_pattern, room.name_space()) &&
-        Matches(rule.room_pattern, room.room())) {
+    if (MatchesPattern(rule.name_space_pattern, room.name_space()) &&
+        MatchesPattern(rule.room_pattern, room.room())) {
       return rule.retention;
     }
   }

@@ -12,7 +12,7 @@ import { RoomlogError } from "./roomlog_error.js";
 import { asBuffer } from "./stored_packet.js";
 
 // Servers on Node.js do not say whose a session is. A C++ edge gives it to nobody
-// who has shown a token, and this server none that has a user.
+// who has shown a token, and this server none whose user has shown one.
 const kNobody = "";
 
 // By which a client asks for its session, and by which this server has it.
@@ -52,7 +52,7 @@ export class SessionKeeper {
       open: {
         socketId, rooms: rooms.map((room) => Buffer.from(room)), data, windowMs: BigInt(this.#windowMs),
         noticeRoom: Buffer.from(this.#node.noticeRoom),
-        user: kNobody,
+        user: kNobody, userUnproven: false,
       },
     });
     const { position } = await within(limits.kSessionOpenMs, opened, () => this.end(name));

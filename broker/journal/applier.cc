@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/limits.h"
+#include "base/presence_limits.h"
+#include "base/presence_room.h"
 #include "proto/events.pb.h"
 
 namespace roomlog {
@@ -29,6 +31,11 @@ uint64_t EventsIn(const std::vector<JournalEntry>& entries) {
     }
   }
   return count;
+}
+
+// Whether only the broker may say something in this room.
+bool IsFeed(absl::string_view room_text) {
+  return IsPresenceRoom(room_text.substr(room_text.find('\0') + 1));
 }
 
 bool HasInquiry(const std::vector<JournalEntry>& entries, size_t begin,
@@ -86,14 +93,17 @@ struct Applier::Pending {
   // What sessions bring about, and the entries of owners in it.
   SessionTable::Effects sessions;
   std::vector<JournalEntry> owners;
+  // How many of `sessions.members` are in `log` as events.
+  size_t members_told = 0;
 };
 
-Applier::Applier(RoomLog& log, Durability durability)
+Applier::Applier(RoomLog& log, Durability durability, PresenceRules presence)
     : log_(log),
       durability_(durability),
       next_offset_(log.first_offset()),
       reserved_through_(Offset(log.first_offset().value() - 1)),
-      sessions_(kSessionsMax) {
+      sessions_(kSessionsMax),
+      presence_(std::move(presence)) {
   assert(log.first_offset() > Offset());
 }
 
@@ -101,9 +111,27 @@ absl::Status Applier::Open() {
   absl::Status status = log_.LoadAnswers(
       [this](ProducerAnswers answers) { producers_.Load(std::move(answers)); });
   if (!status.ok()) return status;
-  return log_.LoadState([this](absl::string_view key, absl::string_view value) {
-    return sessions_.Load(key, value);
+  status =
+      log_.LoadState([this](absl::string_view key, absl::string_view value) {
+        return sessions_.Load(key, value);
+      });
+  if (status.ok() && presence_.is_kept()) {
+    sessions_.ForEachMember(
+        [this](const MemberChange& member) { presence_.Load(member); });
+  }
+  return status;
+}
+
+void Applier::TellMembers(std::vector<JournalResult>* results) const {
+  MembersChanged told;
+  told.through = Offset(next_offset_.value() - 1);
+  sessions_.ForEachMember([&](MemberChange member) {
+    told.changes.push_back(std::move(member));
+    if (told.changes.size() < kMembersLoadedAtOnce) return;
+    told.is_complete = false;
+    results->push_back(std::exchange(told, {{}, told.through}));
   });
+  results->push_back(std::move(told));
 }
 
 void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
@@ -130,12 +158,14 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
       }
     }
   };
+  bool has_owners = !owners_to_note_.empty();
   for (const JournalEntry& owner : std::exchange(owners_to_note_, {})) {
     TakeOwner(owner, &pending);
   }
   for (size_t i = 0; i < entries.size(); ++i) {
     if (std::holds_alternative<OwnerGone>(entries[i]) ||
         std::holds_alternative<OwnerBack>(entries[i])) {
+      has_owners = true;
       TakeOwner(entries[i], &pending);
     }
     const auto* batch =
@@ -168,8 +198,14 @@ void Applier::Apply(std::vector<JournalEntry> entries, int64_t now_ms,
       pending = Pending();
     }
     Take(*batch, &pending);
+    if (pending.log.events.size() >= 2 * kEventsPerCommitMax) {
+      // Sessions that are in many rooms with a feed.
+      Write(&pending, results);
+      pending = Pending();
+    }
   }
   Write(&pending, results);
+  if (has_owners) SettleMembers(results);
   answer_through(entries.size());
 }
 
@@ -277,6 +313,11 @@ PublishedRun Applier::TakeEvent(const PublishBatch& batch, size_t index,
   if ((event.flags & proto::EVENT_FLAG_SESSION) != 0) {
     return TakeSession(batch, index, pending);
   }
+  if (presence_.is_kept() && IsFeed(batch.rooms[event.room])) {
+    run.status = absl::InvalidArgumentError(
+        "only the broker says who comes and goes in a room");
+    return run;
+  }
   const absl::StatusOr<RoomHead> room = FindRoom(batch.rooms[event.room]);
   if (!room.ok()) {
     run.status = room.status();
@@ -334,16 +375,19 @@ PublishedRun Applier::TakeSession(const PublishBatch& batch, size_t index,
   run.first_offset = next_offset_;
   next_offset_ = next_offset_.Next();
   AddNotices(pending);
+  AddComingsAndGoings(pending);
   return run;
 }
 
 void Applier::TakeOwner(const JournalEntry& change, Pending* pending) {
   if (const auto* gone = std::get_if<OwnerGone>(&change)) {
-    sessions_.OwnerGone(gone->producer, last_time_ms_, &pending->sessions);
+    sessions_.OwnerGone(gone->producer, gone->said_goodbye, last_time_ms_,
+                        &pending->sessions);
   } else {
     sessions_.OwnerBack(std::get<OwnerBack>(change).producer, last_time_ms_,
                         &pending->sessions);
   }
+  AddComingsAndGoings(pending);
   pending->owners.push_back(change);
 }
 
@@ -375,6 +419,29 @@ void Applier::AddNotices(Pending* pending) {
   pending->sessions.notices.clear();
 }
 
+void Applier::AddComingsAndGoings(Pending* pending) {
+  const std::vector<MemberChange>& members = pending->sessions.members;
+  std::vector<PresenceFeed::Event> events;
+  for (; pending->members_told < members.size(); ++pending->members_told) {
+    presence_.Apply(members[pending->members_told], &events);
+  }
+  for (PresenceFeed::Event& event : events) {
+    const absl::StatusOr<RoomHead> room = FindRoom(event.room);
+    if (!room.ok()) continue;  // The log holds no more rooms.
+    if (room->head == Offset() && room->trimmed_through == Offset()) {
+      pending->new_rooms.push_back(room->id);
+    }
+    pending->commit.notices.push_back(std::move(event.packet));
+    NewEvent told;
+    told.room = room->id;
+    told.offset = next_offset_;
+    told.flags = proto::EVENT_FLAG_ROOM_APPLICATION;
+    told.packet = pending->commit.notices.back();
+    pending->log.events.push_back(told);
+    next_offset_ = next_offset_.Next();
+  }
+}
+
 void Applier::ExpireSessions(std::vector<JournalResult>* results) {
   const std::optional<int64_t> next = sessions_.next_deadline_ms();
   const bool is_over = next.has_value() && *next <= last_time_ms_;
@@ -391,6 +458,26 @@ void Applier::ExpireSessions(std::vector<JournalResult>* results) {
   sessions_.Expire(last_time_ms_, kSessionsExpiredPerCallMax,
                    &pending.sessions);
   AddNotices(&pending);
+  AddComingsAndGoings(&pending);
+  Write(&pending, results);
+}
+
+void Applier::SettleMembers(std::vector<JournalResult>* results) {
+  const std::optional<int64_t> next = sessions_.next_settling_ms();
+  if (!next.has_value() || *next > last_time_ms_) return;
+  // Whoever waits to be noted comes first.
+  if (!owners_to_note_.empty()) return;
+  Pending pending;
+  // Each may be in many rooms with a feed: no more than a commit may hold.
+  constexpr size_t kAtOnce = 64;
+  for (size_t settled = 0; settled < kMembersSettledPerCallMax &&
+                           pending.log.events.size() < kEventsPerCommitMax;
+       settled += kAtOnce) {
+    const size_t some =
+        sessions_.SettleMembers(last_time_ms_, kAtOnce, &pending.sessions);
+    AddComingsAndGoings(&pending);
+    if (some < kAtOnce) break;
+  }
   Write(&pending, results);
 }
 
@@ -428,6 +515,10 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   log.state = std::move(pending->sessions.rows);
   const bool writes =
       !log.events.empty() || !log.answers.empty() || !log.state.empty();
+  // How many events a session's operation brings is known only now.
+  if (next_offset_.value() - 1 > reserved_through_.value()) {
+    reserved_ = ReserveOffsets(0);
+  }
   const bool are_reserved =
       next_offset_.value() - 1 <= reserved_through_.value();
   if (writes) {
@@ -445,6 +536,11 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   }
   if (status.ok()) {
     sessions_.Written();
+    presence_.Written();
+    if (!pending->sessions.members.empty()) {
+      results->push_back(MembersChanged{std::move(pending->sessions.members),
+                                        Offset(next_offset_.value() - 1)});
+    }
     commit.time_ms = log.time_ms;
     commit.events = std::move(log.events);
     pending->ephemeral.insert(pending->ephemeral.end(),
@@ -455,6 +551,7 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
               });
   } else {
     sessions_.Undo();
+    presence_.Undo();
     owners_to_note_.insert(owners_to_note_.end(), pending->owners.begin(),
                            pending->owners.end());
     for (size_t i = 0; i < commit.answers.size(); ++i) {
@@ -558,6 +655,7 @@ bool Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
     if (!owners.empty()) results->push_back(OwnersFound{std::move(owners)});
   }
   if (!publishing_.ok()) return false;
+  SettleMembers(results);
   ExpireSessions(results);
   bool trims_on = false;
   for (int i = 0; i < kTrimsAtOnce; ++i) {
@@ -573,7 +671,8 @@ bool Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
   }
   producers_.Expire(last_time_ms_ - absl::ToInt64Milliseconds(kProducerMemory),
                     &forgotten_answers_);
-  return trims_on;
+  const std::optional<int64_t> settles = sessions_.next_settling_ms();
+  return trims_on || (settles.has_value() && *settles <= last_time_ms_);
 }
 
 }  // namespace roomlog

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "broker/journal/journal.h"
 #include "broker/journal/producers.h"
+#include "sessions/presence_feed.h"
 #include "sessions/session_table.h"
 #include "storage/room_log.h"
 
@@ -24,11 +25,16 @@ namespace roomlog {
 // owns it.
 class Applier {
  public:
-  // Borrows `log`, which nobody else may write to.
-  Applier(RoomLog& log, Durability durability);
+  // Borrows `log`, which nobody else may write to. `presence` says which rooms
+  // have a feed of who comes and goes.
+  Applier(RoomLog& log, Durability durability, PresenceRules presence = {});
 
   // Recovers what the log remembers. Comes first.
   absl::Status Open();
+
+  // Adds to `results` who is in which room, as the log remembers it. Comes
+  // second, and once.
+  void TellMembers(std::vector<JournalResult>* results) const;
 
   // Applies all `entries` as one commit and adds what came of it to `results`,
   // in order. `now_ms` is the time of day.
@@ -59,7 +65,10 @@ class Applier {
   void ReleaseUnused(RoomId room, const Pending& pending);
   // Makes ephemeral events of the notices that somebody will hear.
   void AddNotices(Pending* pending);
+  // Makes events of who came and went since the last call for this commit.
+  void AddComingsAndGoings(Pending* pending);
   void ExpireSessions(std::vector<JournalResult>* results);
+  void SettleMembers(std::vector<JournalResult>* results);
   void Write(Pending* pending, std::vector<JournalResult>* results);
   // Puts the ephemeral events among those that were written.
   void AddEphemeral(Pending* pending, bool are_reserved);
@@ -77,6 +86,7 @@ class Applier {
   absl::Status publishing_;
   Producers producers_;
   SessionTable sessions_;
+  PresenceFeed presence_;
   // OwnerGone and OwnerBack whose commit was not written; they come first in
   // the next.
   std::vector<JournalEntry> owners_to_note_;

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "base/ids.h"
 #include "broker/journal/publish_batch.h"
+#include "sessions/member_change.h"
 #include "storage/event.h"
 
 namespace roomlog {
@@ -32,6 +33,7 @@ struct RoomRelease {
 // A producer is gone, or there (again): its sessions' windows run, or do not.
 struct OwnerGone {
   ProducerId producer;
+  bool said_goodbye = false;  // Else it was silent for its lease.
 };
 struct OwnerBack {
   ProducerId producer;
@@ -105,8 +107,18 @@ struct OwnersFound {
   std::vector<ProducerId> owners;
 };
 
-using JournalResult = std::variant<std::shared_ptr<const Commit>, RoomsFound,
-                                   PublishingState, OwnersFound>;
+// Who came into rooms and who left, in order: first of all those whom the log
+// remembers, then what each commit did, before the commit itself.
+struct MembersChanged {
+  std::vector<MemberChange> changes;
+  // All changes up to this offset have been told, and none beyond.
+  Offset through;
+  bool is_complete = true;  // False: more of what the log remembers follows.
+};
+
+using JournalResult =
+    std::variant<std::shared_ptr<const Commit>, RoomsFound, PublishingState,
+                 OwnersFound, MembersChanged>;
 
 // Takes entries and gives results, both in order. Nobody above it knows how the
 // order is made: today one thread writes the local log; a replicated log can

@@ -39,9 +39,9 @@ absl::StatusOr<DurabilityChoice> ParseDurability(absl::string_view text) {
 
 absl::StatusOr<std::unique_ptr<LocalJournal>> LocalJournal::Start(
     RoomLog& log, DurabilityChoice durability, const Clock& clock,
-    Mailbox<JournalResult>& results) {
+    Mailbox<JournalResult>& results, PresenceRules presence) {
   std::unique_ptr<LocalJournal> journal(
-      new LocalJournal(log, durability, clock, results));
+      new LocalJournal(log, durability, clock, results, std::move(presence)));
   absl::Status status = journal->applier_.Open();
   if (!status.ok()) return status;
   journal->thread_ = std::thread([raw = journal.get()] { raw->Run(); });
@@ -49,14 +49,17 @@ absl::StatusOr<std::unique_ptr<LocalJournal>> LocalJournal::Start(
 }
 
 LocalJournal::LocalJournal(RoomLog& log, DurabilityChoice durability,
-                           const Clock& clock, Mailbox<JournalResult>& results)
+                           const Clock& clock, Mailbox<JournalResult>& results,
+                           PresenceRules presence)
     : log_(log),
       durability_(durability),
       clock_(clock),
       results_(results),
-      applier_(log, durability.kind == DurabilityChoice::Kind::kFsync
-                        ? Durability::kSynced
-                        : Durability::kWritten),
+      applier_(log,
+               durability.kind == DurabilityChoice::Kind::kFsync
+                   ? Durability::kSynced
+                   : Durability::kWritten,
+               std::move(presence)),
       entries_(kJournalMailboxEntriesMax) {}
 
 LocalJournal::~LocalJournal() {
@@ -108,6 +111,8 @@ void LocalJournal::Run() {
     for (JournalResult& result : results) results_.Put(std::move(result));
     results.clear();
   };
+  applier_.TellMembers(&results);
+  deliver();
   while (true) {
     if (waiting.empty()) {
       if (entries_.Finished()) break;

@@ -34,10 +34,11 @@ absl::StatusOr<DurabilityChoice> ParseDurability(absl::string_view text);
 class LocalJournal final : public Journal {
  public:
   // Borrows all three; they must outlive it. `results` is never refused: the
-  // writer waits while it is full. Starts writing at once.
+  // writer waits while it is full. Starts writing at once. `presence` as of
+  // Applier.
   static absl::StatusOr<std::unique_ptr<LocalJournal>> Start(
       RoomLog& log, DurabilityChoice durability, const Clock& clock,
-      Mailbox<JournalResult>& results);
+      Mailbox<JournalResult>& results, PresenceRules presence = {});
   // Finishes as Finish() does, without results.
   ~LocalJournal() override;
 
@@ -50,7 +51,7 @@ class LocalJournal final : public Journal {
 
  private:
   LocalJournal(RoomLog& log, DurabilityChoice durability, const Clock& clock,
-               Mailbox<JournalResult>& results);
+               Mailbox<JournalResult>& results, PresenceRules presence);
 
   void Run();
   // Takes what has arrived.

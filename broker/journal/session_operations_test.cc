@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/limits.h"
+#include "base/presence_limits.h"
 #include "broker/journal/applier.h"
 #include "broker/journal/batch_story.h"
 #include "gmock/gmock.h"
@@ -93,7 +93,36 @@ class SessionOperationsTest : public ::testing::Test {
   std::vector<JournalResult> Apply(std::vector<JournalEntry> entries) {
     std::vector<JournalResult> results;
     applier_->Apply(std::move(entries), now_ms_, &results);
+    for (const JournalResult& result : results) NoteMembers(result);
     return results;
+  }
+  // "+lobby", "-lobby": where the one socket came and went.
+  void NoteMembers(const JournalResult& result) {
+    const auto* members = std::get_if<MembersChanged>(&result);
+    if (members == nullptr) return;
+    EXPECT_GE(members->through, members_through_);
+    members_through_ = members->through;
+    for (const MemberChange& change : members->changes) {
+      for (const std::string& room : change.joined) {
+        members_.push_back("+" + room);
+      }
+      for (const std::string& room : change.left)
+        members_.push_back("-" + room);
+    }
+  }
+  std::vector<std::string> Members() { return std::exchange(members_, {}); }
+  // What is told of members after a restart.
+  std::vector<std::string> MembersAtFirst() {
+    std::vector<JournalResult> results;
+    applier_->TellMembers(&results);
+    std::vector<std::string> rooms;
+    for (const JournalResult& result : results) {
+      for (const MemberChange& member :
+           std::get<MembersChanged>(result).changes) {
+        rooms.insert(rooms.end(), member.joined.begin(), member.joined.end());
+      }
+    }
+    return rooms;
   }
   // The answer to an operation that is published alone.
   PublishedRun Do(uint64_t producer, const proto::SessionOperation& operation) {
@@ -134,6 +163,7 @@ class SessionOperationsTest : public ::testing::Test {
     applier_->TidyUp(now_ms_, &results);
     for (const JournalResult& result : results) {
       Note(result);
+      NoteMembers(result);
       if (const auto* found = std::get_if<OwnersFound>(&result)) {
         owners_found_ = found->owners;
       }
@@ -155,6 +185,8 @@ class SessionOperationsTest : public ::testing::Test {
   int64_t now_ms_ = 1'700'000'000'000;
   std::map<uint64_t, uint64_t> numbers_;
   std::vector<proto::SessionNotice> notices_;
+  std::vector<std::string> members_;
+  Offset members_through_;
   std::vector<ProducerId> owners_found_;
 };
 
@@ -288,6 +320,60 @@ TEST_F(SessionOperationsTest, WhoIsGoneWhileTheDiskIsFullIsGoneAfterIt) {
   now_ms_ += kWindowMs;
   TidyUp();
   EXPECT_EQ(Do(2, Restore(22)).status.code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(SessionOperationsTest, MembersAreToldWithTheCommitThatIsWritten) {
+  Do(1, OpenSession(11));
+  Do(1, Join(11, "lobby", 5));
+  EXPECT_THAT(Members(), ElementsAre("+", "+lobby"));
+  disk_.SetFull(true);
+  EXPECT_FALSE(Do(1, Join(11, "hall", 5)).status.ok());
+  EXPECT_THAT(Members(), IsEmpty());
+  disk_.SetFull(false);
+  TidyUp();
+  Restart();
+  EXPECT_THAT(MembersAtFirst(), ElementsAre("", "lobby"));
+}
+
+TEST_F(SessionOperationsTest, WithTheLeaseOfItsNodeASocketIsNoMemberAnyMore) {
+  Do(1, OpenSession(11));
+  Members();
+  Apply({OwnerGone{ProducerId(1)}});
+  EXPECT_THAT(Members(), ElementsAre("-"));
+  Restart();
+  EXPECT_THAT(MembersAtFirst(), IsEmpty());
+  Apply({OwnerBack{ProducerId(1)}});
+  EXPECT_THAT(Members(), ElementsAre("+"));
+  Apply({OwnerGone{ProducerId(1)}});
+  Members();
+  ASSERT_TRUE(Do(2, Restore(22)).status.ok());
+  EXPECT_THAT(Members(), ElementsAre("+"));
+}
+
+TEST_F(SessionOperationsTest, AMemberWhoseClientIsLostStaysForTheGrace) {
+  Do(1, OpenSession(11));
+  Members();
+  proto::SessionOperation detach = Operation(11);
+  detach.mutable_detach();
+  Do(1, detach);
+  now_ms_ += absl::ToInt64Milliseconds(kPresenceGrace) - 1;
+  TidyUp();
+  EXPECT_THAT(Members(), IsEmpty());
+  now_ms_ += 1;
+  TidyUp();
+  EXPECT_THAT(Members(), ElementsAre("-"));
+}
+
+TEST_F(SessionOperationsTest, WhoIsGoneWhileTheDiskIsFullStaysUntilItIsNoted) {
+  Do(1, OpenSession(11));
+  Members();
+  disk_.SetFull(true);
+  Apply({OwnerGone{ProducerId(1)}});
+  EXPECT_THAT(Members(), IsEmpty());
+  disk_.SetFull(false);
+  TidyUp();
+  TidyUp();
+  EXPECT_THAT(Members(), ElementsAre("-"));
 }
 
 TEST_F(SessionOperationsTest, ANoticeAndTheFirstEventOfItsRoomMayMeet) {

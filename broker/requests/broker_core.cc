@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/presence_limits.h"
 #include "base/room_key.h"
 #include "proto/event_columns.h"
 #include "proto/protocol_version.h"
@@ -60,6 +61,7 @@ BrokerCore::BrokerCore(Epoch epoch, BrokerLimits limits, const Clock& clock,
       transport_(transport),
       log_(std::move(log)),
       fanout_(*this, limits.recent_commit_bytes_max),
+      member_reads_(limits.presence),
       last_tick_(clock.Steady()) {}
 
 void BrokerCore::OnMessage(absl::string_view peer, IncomingMessage message) {
@@ -93,6 +95,7 @@ void BrokerCore::OnMessage(absl::string_view peer, IncomingMessage message) {
   if (parsed.consumed_bytes() > 0) {
     fanout_.SetConsumed(node.number, parsed.consumed_bytes());
     StartReads(node);
+    AnswerMemberReads(node);
   }
   switch (parsed.body_case()) {
     case proto::NodeMessage::kPublish:
@@ -112,10 +115,13 @@ void BrokerCore::OnMessage(absl::string_view peer, IncomingMessage message) {
     case proto::NodeMessage::kRead:
       OnRead(node, parsed.read());
       break;
+    case proto::NodeMessage::kReadMembers:
+      OnReadMembers(node, std::move(*parsed.mutable_read_members()));
+      break;
     case proto::NodeMessage::kHeartbeat:
       break;
     case proto::NodeMessage::kGoodbye:
-      RemoveNode(node.number, "it said goodbye", /*is_gone=*/true);
+      RemoveNode(node.number, "it said goodbye", Parting::kGoodbye);
       break;
     case proto::NodeMessage::kHello:
     case proto::NodeMessage::BODY_NOT_SET:
@@ -345,6 +351,37 @@ void BrokerCore::AnswerRead(Node& node, uint64_t request,
                     SendTo(node, std::move(answer), std::move(packets)));
 }
 
+void BrokerCore::OnReadMembers(Node& node, proto::ReadMembers read) {
+  if (node.waiting_member_reads.size() >= kUnansweredReadsMax) {
+    Expel(node, absl::OutOfRangeError(
+                    "more questions for members unanswered than it may have"));
+    return;
+  }
+  node.waiting_member_reads.push_back(std::move(read));
+  AnswerMemberReads(node);
+}
+
+void BrokerCore::AnswerMemberReads(Node& node) {
+  if (node.waiting_member_reads.empty()) return;
+  const absl::flat_hash_set<ProducerId> heard = HeardOwners();
+  while (!node.waiting_member_reads.empty() && member_reads_.is_complete() &&
+         fanout_.HasCredit(node.number)) {
+    proto::BrokerMessage answer;
+    *answer.mutable_members() = member_reads_.Answer(
+        node.waiting_member_reads.front(),
+        [&](ProducerId owner) { return !heard.contains(owner); });
+    node.waiting_member_reads.pop_front();
+    fanout_.UseCredit(node.number, SendTo(node, std::move(answer)));
+  }
+}
+
+void BrokerCore::OnMembersChanged(const MembersChanged& changed) {
+  const bool was_complete = member_reads_.is_complete();
+  member_reads_.OnMembersChanged(changed);
+  if (was_complete) return;
+  for (const auto& [number, node] : nodes_by_number_) AnswerMemberReads(*node);
+}
+
 void BrokerCore::OnJournalResult(JournalResult result) {
   if (const auto* commit =
           std::get_if<std::shared_ptr<const Commit>>(&result)) {
@@ -353,6 +390,8 @@ void BrokerCore::OnJournalResult(JournalResult result) {
     OnRoomsFound(*found);
   } else if (const auto* owners = std::get_if<OwnersFound>(&result)) {
     OnOwnersFound(*owners);
+  } else if (const auto* members = std::get_if<MembersChanged>(&result)) {
+    OnMembersChanged(*members);
   } else {
     OnPublishingState(std::get<PublishingState>(result));
   }
@@ -494,7 +533,7 @@ void BrokerCore::OnTick() {
     RemoveNode(number,
                absl::StrCat("it was silent for ",
                             absl::FormatDuration(limits_.node_lease)),
-               /*is_gone=*/true);
+               Parting::kLeaseOver);
   }
   for (auto it = absent_owners_.begin(); it != absent_owners_.end();) {
     if (was_deaf) it->second = now;
@@ -560,6 +599,17 @@ bool BrokerCore::HasNodeOf(ProducerId producer) const {
       [&](const auto& entry) { return entry.second->producer == producer; });
 }
 
+absl::flat_hash_set<ProducerId> BrokerCore::HeardOwners() const {
+  const absl::Duration now = clock_.Steady();
+  absl::flat_hash_set<ProducerId> heard;
+  for (const auto& [number, node] : nodes_by_number_) {
+    if (now - node->last_heard <= kNodeSilenceAway) {
+      heard.insert(node->producer);
+    }
+  }
+  return heard;
+}
+
 void BrokerCore::OnOwnersFound(const OwnersFound& found) {
   for (const ProducerId owner : found.owners) {
     if (!HasNodeOf(owner)) absent_owners_[owner] = clock_.Steady();
@@ -580,7 +630,7 @@ void BrokerCore::SubmitOwners() {
 }
 
 void BrokerCore::RemoveNode(NodeNumber number, absl::string_view why,
-                            bool is_gone) {
+                            Parting parting) {
   const auto it = nodes_by_number_.find(number);
   if (it == nodes_by_number_.end()) return;
   const std::unique_ptr<Node> node = std::move(it->second);
@@ -589,10 +639,10 @@ void BrokerCore::RemoveNode(NodeNumber number, absl::string_view why,
   ReleaseRooms(fanout_.RemoveNode(number));
   // One that greeted again or was cut off has its lease to come back.
   if (!HasNodeOf(node->producer)) {
-    if (is_gone) {
-      NoteOwner(OwnerGone{node->producer});
-    } else {
+    if (parting == Parting::kMayReturn) {
       absent_owners_[node->producer] = clock_.Steady();
+    } else {
+      NoteOwner(OwnerGone{node->producer, parting == Parting::kGoodbye});
     }
   }
   log_(absl::StrCat("node ", absl::CHexEscape(node->name), " is gone: ", why,

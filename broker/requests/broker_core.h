@@ -12,6 +12,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -22,6 +23,7 @@
 #include "broker/fanout/fanout.h"
 #include "broker/journal/journal.h"
 #include "broker/requests/history_reads.h"
+#include "broker/requests/member_reads.h"
 #include "proto/backplane.pb.h"
 
 namespace roomlog {
@@ -32,6 +34,7 @@ struct BrokerLimits {
   size_t nodes_max = kNodesMax;
   size_t rooms_per_node_max = kRoomsPerNodeMax;
   absl::Duration node_lease = kNodeLease;
+  PresenceRules presence = {};  // As the journal has them.
 };
 
 // Greets nodes, hands their publishes to the journal, tells them what became of
@@ -69,6 +72,8 @@ class BrokerCore final : private DeliverySink {
   size_t node_count() const { return nodes_by_number_.size(); }
   // Of the commits that are kept for nodes that lag.
   size_t recent_bytes() const { return fanout_.recent_bytes(); }
+  // Who is in which room, as nodes are told.
+  const RoomMembers& members() const { return member_reads_.members(); }
   // Why nothing can be published; OK if it can.
   const absl::Status& publishing() const { return publishing_; }
 
@@ -91,6 +96,7 @@ class BrokerCore final : private DeliverySink {
     // Reads at the readers, and those that wait for credit.
     size_t reading = 0;
     std::deque<HistoryRead> waiting_reads;
+    std::deque<proto::ReadMembers> waiting_member_reads;
     proto::Published answers;  // Sent at the end of the turn,
     size_t session_bytes = 0;  // or when there are so many in them.
   };
@@ -111,15 +117,24 @@ class BrokerCore final : private DeliverySink {
   void OnSubscribe(Node& node, const proto::Subscribe& subscribe);
   void OnUnsubscribe(Node& node, const proto::Unsubscribe& unsubscribe);
   void OnRead(Node& node, const proto::Read& read);
+  void OnReadMembers(Node& node, proto::ReadMembers read);
+  // Answers those that waited for credit, or for the log to be read.
+  void AnswerMemberReads(Node& node);
+  void OnMembersChanged(const MembersChanged& changed);
   void OnCommit(const std::shared_ptr<const Commit>& commit);
   void OnRoomsFound(const RoomsFound& found);
   void OnPublishingState(const PublishingState& state);
 
-  // Ends the greeting of a node. `why` is for the operator. If it `is_gone`,
-  // its sessions' windows run at once; else once its lease is over.
+  // Why a greeting ends: the node may greet again within its lease; it said
+  // goodbye; its lease is over. In the last two its sessions' windows run.
+  enum class Parting { kMayReturn, kGoodbye, kLeaseOver };
+  // `why` is for the operator.
   void RemoveNode(NodeNumber number, absl::string_view why,
-                  bool is_gone = false);
+                  Parting parting = Parting::kMayReturn);
   bool HasNodeOf(ProducerId producer) const;
+  // Of whom something was heard just now: not those that are paused, or killed,
+  // or not yet back.
+  absl::flat_hash_set<ProducerId> HeardOwners() const;
   void OnOwnersFound(const OwnersFound& found);
   // Tells the journal, in order, and at once if it is not full.
   void NoteOwner(JournalEntry entry);
@@ -151,6 +166,7 @@ class BrokerCore final : private DeliverySink {
   Transport& transport_;
   Log log_;
   Fanout fanout_;
+  MemberReads member_reads_;
   absl::Status publishing_;
   bool is_closing_ = false;
   absl::Duration last_tick_;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/strings/string_view.h"
+#include "base/room_key.h"
 #include "node/application/request.h"
 #include "node/server/socket.h"
 
@@ -22,6 +23,10 @@ class ClientAccess {
   // Called for every request before it is done, those that are wrong anyway
   // included: why it must not be done, or nothing.
   virtual std::optional<Refusal> Check(const ClientRequest& request) = 0;
+
+  // Called before a client begins to watch a room, after Check(): what it may
+  // do may have changed while the broker was asked whether the room has a feed.
+  virtual std::optional<Refusal> CheckWatch(const RoomKey& room) = 0;
 };
 
 class AccessRules {

@@ -1,5 +1,7 @@
 #include "node/application/answer.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "node/socketio/json.h"
 
@@ -91,6 +93,31 @@ std::string HistoryAnswerJson(const HistoryAnswer& answer) {
                    "],\"more\":", BoolName(answer.more), ",\"gap\":");
   AppendGap(answer.gap, &json);
   json.append("}]");
+  return json;
+}
+
+std::string PresenceAnswerJson(absl::string_view room, PresenceQuery::What what,
+                               const MembersPage& page) {
+  std::string json = absl::StrCat("[{\"ok\":true,\"room\":", Quote(room),
+                                  ",\"offset\":\"", FormatPosition(page.at),
+                                  "\",\"sockets\":", page.socket_count,
+                                  ",\"users\":", page.user_count);
+  if (what == PresenceQuery::What::kCounts) return json.append("}]");
+  json.append(",\"list\":[");
+  absl::string_view comma;
+  for (const MembersPage::Socket& socket : page.sockets) {
+    absl::StrAppend(
+        &json, std::exchange(comma, ","), "{\"id\":", Quote(socket.id),
+        ",\"user\":", socket.user.empty() ? "null" : Quote(socket.user),
+        ",\"away\":", BoolName(socket.is_away), "}");
+  }
+  for (const MembersPage::User& user : page.users) {
+    absl::StrAppend(&json, std::exchange(comma, ","),
+                    "{\"user\":", Quote(user.name),
+                    ",\"sockets\":", user.sockets,
+                    ",\"away\":", BoolName(user.is_away), "}");
+  }
+  absl::StrAppend(&json, "],\"more\":", BoolName(page.more), "}]");
   return json;
 }
 

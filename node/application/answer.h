@@ -12,6 +12,7 @@
 #include "base/position.h"
 #include "node/rooms/gap.h"
 #include "node/rooms/history_page.h"
+#include "node/server/presence_query.h"
 
 namespace roomlog {
 
@@ -46,6 +47,8 @@ std::string JoinAnswer(absl::string_view room, Position position,
                        size_t replayed, const std::optional<Gap>& gap);
 std::string PublishAnswerJson(Position position, bool duplicate);
 std::string HistoryAnswerJson(const HistoryAnswer& answer);
+std::string PresenceAnswerJson(absl::string_view room, PresenceQuery::What what,
+                               const MembersPage& page);
 
 }  // namespace roomlog
 

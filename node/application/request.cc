@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/presence_limits.h"
 #include "node/rooms/client_offset.h"
 #include "node/rooms/direct_room.h"
 #include "node/rooms/room_packet.h"
@@ -75,9 +76,13 @@ class Arguments {
                         " arguments"));
   }
 
-  RoomKey Room() {
+  RoomKey Room() { return Room(/*may_be_all=*/false); }
+  // With `may_be_all` the empty name is taken, which is the namespace's.
+  RoomKey Room(bool may_be_all) {
     const std::string name = String(Next(), ErrorCode::kBadRoom, "the room");
-    if (name.empty()) Refuse(ErrorCode::kBadRoom, "a room needs a name");
+    if (name.empty() && !may_be_all) {
+      Refuse(ErrorCode::kBadRoom, "a room needs a name");
+    }
     if (IsReservedRoom(name)) {
       Refuse(ErrorCode::kBadRoom,
              absl::StrCat("the room name ", Quoted(name), " is reserved"));
@@ -292,6 +297,43 @@ ClientRequest ReadHistory(Arguments arguments) {
   return arguments.Result(std::move(history));
 }
 
+ClientRequest ReadPresence(Arguments arguments) {
+  arguments.CheckCount(2, "a room and options");
+  ClientPresence presence{.room = arguments.Room(/*may_be_all=*/true),
+                          .query = {},
+                          .watch = std::nullopt};
+  PresenceQuery& query = presence.query;
+  arguments.ForEachOption([&](absl::string_view key, element value) {
+    std::string_view text;
+    if (key == "limit") {
+      query.limit = arguments.Count(key, value, 1, kMembersPageMax);
+    } else if (key == "list") {
+      if (!value.get(text) && text == "users") {
+        query.what = PresenceQuery::What::kUsers;
+      } else if (!value.get(text) && text == "sockets") {
+        query.what = PresenceQuery::What::kSockets;
+      } else {
+        arguments.Refuse(ErrorCode::kBadRequest,
+                         "list must be \"users\" or \"sockets\"");
+      }
+    } else if (key == "after") {
+      if (value.get(text)) {
+        arguments.Refuse(ErrorCode::kBadRequest, "after must be a string");
+      }
+      query.after = std::string(text);
+    } else if (key == "watch") {
+      bool watch = false;
+      if (value.get(watch)) {
+        arguments.Refuse(ErrorCode::kBadRequest, "watch must be true or false");
+      }
+      presence.watch = watch;
+    } else {
+      arguments.RefuseOption(key, "list, after, limit or watch");
+    }
+  });
+  return arguments.Result(std::move(presence));
+}
+
 }  // namespace
 
 ClientRequest RequestReader::Read(absl::string_view name_space,
@@ -303,10 +345,13 @@ ClientRequest RequestReader::Read(absl::string_view name_space,
   if (event == "join") return ReadJoin(arguments());
   if (event == "leave") return ReadLeave(arguments());
   if (event == "history") return ReadHistory(arguments());
+  if (event == "presence") return ReadPresence(arguments());
   if (event == "node") return ClientNode{};
-  return Refusal{ErrorCode::kBadRequest,
-                 absl::StrCat("unknown event ", Quoted(event),
-                              ", not join, leave, publish, history or node")};
+  return Refusal{
+      ErrorCode::kBadRequest,
+      absl::StrCat("unknown event ", Quoted(event),
+                   ", not join, leave, publish, history, presence or "
+                   "node")};
 }
 
 }  // namespace roomlog

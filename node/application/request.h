@@ -17,6 +17,7 @@
 #include "node/application/answer.h"
 #include "node/rooms/history_page.h"
 #include "node/rooms/replay_start.h"
+#include "node/server/presence_query.h"
 #include "node/socketio/args.h"
 
 namespace roomlog {
@@ -38,11 +39,18 @@ struct ClientPublish {
 
 using ClientHistory = HistoryQuery;
 
+struct ClientPresence {
+  RoomKey room;  // Perhaps that of the namespace, with the empty name.
+  PresenceQuery query;
+  std::optional<bool> watch;  // From now on, or no more.
+};
+
 // Which node am I on?
 struct ClientNode {};
 
-using ClientRequest = std::variant<ClientJoin, ClientLeave, ClientPublish,
-                                   ClientHistory, ClientNode, Refusal>;
+using ClientRequest =
+    std::variant<ClientJoin, ClientLeave, ClientPublish, ClientHistory,
+                 ClientPresence, ClientNode, Refusal>;
 
 // Keeps buffers from one request to the next. One thread.
 class RequestReader {

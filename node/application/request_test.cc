@@ -70,6 +70,22 @@ TEST(RequestTest, RoomsAreNamedInUtf8) {
   }
 }
 
+TEST(RequestTest, PresenceSaysWhomToList) {
+  using What = PresenceQuery::What;
+  const auto plain = ReadAs<ClientPresence>("presence", R"("r")");
+  EXPECT_EQ(plain.room, *RoomKey::Make("/chat", "r"));
+  EXPECT_EQ(plain.query.what, What::kCounts);
+  const auto users = ReadAs<ClientPresence>(
+      "presence", R"("",{"list":"users","after":"ann","limit":1000})");
+  EXPECT_EQ(users.room, *RoomKey::Make("/chat", ""));
+  EXPECT_EQ(users.query.what, What::kUsers);
+  EXPECT_EQ(users.query.after, "ann");
+  EXPECT_EQ(users.query.limit, 1000u);
+  EXPECT_EQ(ReadAs<ClientPresence>("presence", R"("r",{"list":"sockets"})")
+                .query.what,
+            What::kSockets);
+}
+
 TEST(RequestTest, PublishMakesThePacketAndKeepsTheDataAsItCame) {
   const std::vector<std::pair<const char*, const char*>> cases = {
       {R"("r","m",{"a" : 1.00})", R"(2/chat,["m",{"a" : 1.00}])"},
@@ -183,6 +199,14 @@ TEST(RequestTest, RefusesWithTheCodeAndWhatIsWrong) {
       {"publish", absl::StrCat(R"("r","m",")", Long(kPacketBytesMax), "\""),
        kTooLarge, "is larger than"},
 
+      {"presence", "", kBadRequest, "missing"},
+      {"presence", R"("r",{"limit":0})", kBadRequest, "from 1 to 1000, not 0"},
+      {"presence", R"("r",{"list":"all"})", kBadRequest, "list must be"},
+      {"presence", R"("r",{"list":1})", kBadRequest, "list must be"},
+      {"presence", R"("r",{"after":1})", kBadRequest, "after must be"},
+      {"presence", R"("r",{"watch":1})", kBadRequest, "watch must be"},
+      {"presence", R"("r",{"last":5})", kBadRequest, "unknown option"},
+      {"presence", R"("$roomlog/x")", kBadRoom, "reserved"},
       {"history", "", kBadRequest, "missing"},
       {"history", R"("r",{"limit":0})", kBadRequest, "from 1 to 1000, not 0"},
       {"history", R"("r",{"limit":1001})", kBadRequest, "from 1 to 1000"},

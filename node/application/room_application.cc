@@ -19,6 +19,7 @@ struct RoomApplication::Client {
   Socket& socket;  // For its own handlers only: answers may outlive it.
   const std::unique_ptr<ClientAccess> access;  // Null: it may do everything.
   size_t unanswered = 0;                       // Requests.
+  bool is_gone = false;                        // And the socket no more.
 };
 
 namespace {
@@ -28,7 +29,7 @@ namespace {
 void TellGaps(Socket& socket, const SessionGap& gap) {
   bool is_told = false;
   for (const RecoveryGap& room : gap.rooms) {
-    if (room.room.empty() || IsReservedRoom(room.room)) continue;
+    if (room.room.empty() || IsDirectRoom(room.room)) continue;
     is_told = true;
     socket.Emit("roomlog:gap",
                 Value::ObjectOf(
@@ -50,9 +51,11 @@ RoomApplication::RoomApplication(std::string node_name, AccessRules* access)
 void RoomApplication::Serve(Namespace name_space) {
   name_space.OnConnection([this](Socket& socket) {
     if (const SessionGap* gap = socket.recovery_gap()) TellGaps(socket, *gap);
-    socket.OnAny([this, client = std::make_shared<Client>(socket, access_)](
-                     absl::string_view event, const Args& args,
-                     const Ack& ack) {
+    const auto client = std::make_shared<Client>(socket, access_);
+    socket.OnDisconnect(
+        [client](absl::string_view) { client->is_gone = true; });
+    socket.OnAny([this, client](absl::string_view event, const Args& args,
+                                const Ack& ack) {
       ClientAccess* const access = client->access.get();
       if (access != nullptr && access->Handles(event)) return;
       if (client->unanswered >= kUnansweredRequestsPerClientMax) {
@@ -128,6 +131,75 @@ void RoomApplication::On(const ClientPtr& client, const Ack& ack,
       std::move(history), [client, ack](absl::StatusOr<HistoryAnswer> page) {
         --client->unanswered;
         ack.SendJson(page.ok() ? HistoryAnswerJson(*page)
+                               : ErrorAnswer(RefusalOf(page.status())));
+      });
+}
+
+void RoomApplication::On(const ClientPtr& client, const Ack& ack,
+                         ClientPresence presence) const {
+  if (!ack.is_wanted() && !presence.watch.has_value()) return;
+  ++client->unanswered;
+  if (presence.watch.has_value() && *presence.watch) {
+    return Watch(client, ack, std::move(presence));
+  }
+  if (presence.watch.has_value()) {
+    client->socket.UnwatchPresence(presence.room.room());
+  }
+  TellPresence(client, client->socket.name_space(), ack, std::move(presence));
+}
+
+void RoomApplication::Watch(const ClientPtr& client, const Ack& ack,
+                            ClientPresence presence) const {
+  const Namespace name_space = client->socket.name_space();
+  const std::string room(presence.room.room());
+  name_space.Presence(
+      room, {},
+      [this, client, name_space, ack, room, presence = std::move(presence)](
+          absl::StatusOr<MembersPage> page) mutable {
+        if (client->is_gone) return;
+        std::optional<Refusal> refusal;
+        if (client->access != nullptr) {
+          refusal = client->access->CheckWatch(presence.room);
+        }
+        if (!refusal.has_value() && !page.ok()) {
+          refusal = RefusalOf(page.status());
+        }
+        if (!refusal.has_value() && !page->has_feed) {
+          refusal = Refusal{ErrorCode::kBadRoom,
+                            "this room cannot be watched; the broker's "
+                            "--presence_feed says which can"};
+        }
+        if (refusal.has_value()) {
+          --client->unanswered;
+          ack.SendJson(ErrorAnswer(*refusal));
+          return;
+        }
+        // First it hears all that comes, then it is told who is there: so
+        // nobody comes or goes unnoticed in between.
+        client->socket.WatchPresence(
+            room,
+            [this, client, name_space, ack, presence = std::move(presence)](
+                absl::StatusOr<Joined> joined) mutable {
+              if (joined.ok()) {
+                return TellPresence(client, name_space, ack,
+                                    std::move(presence));
+              }
+              --client->unanswered;
+              ack.SendJson(ErrorAnswer(RefusalOf(joined.status())));
+            });
+      });
+}
+
+void RoomApplication::TellPresence(const ClientPtr& client,
+                                   const Namespace& name_space, const Ack& ack,
+                                   ClientPresence presence) const {
+  const PresenceQuery::What what = presence.query.what;
+  const std::string room(presence.room.room());
+  name_space.Presence(
+      room, std::move(presence.query),
+      [client, ack, room, what](absl::StatusOr<MembersPage> page) {
+        --client->unanswered;
+        ack.SendJson(page.ok() ? PresenceAnswerJson(room, what, *page)
                                : ErrorAnswer(RefusalOf(page.status())));
       });
 }

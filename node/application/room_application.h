@@ -34,10 +34,17 @@ class RoomApplication {
   struct Client;
   using ClientPtr = std::shared_ptr<Client>;
 
+  void Watch(const ClientPtr& client, const Ack& ack,
+             ClientPresence presence) const;
+  void TellPresence(const ClientPtr& client, const Namespace& name_space,
+                    const Ack& ack, ClientPresence presence) const;
+
   void On(const ClientPtr& client, const Ack& ack, ClientJoin join) const;
   void On(const ClientPtr& client, const Ack& ack, ClientLeave leave) const;
   void On(const ClientPtr& client, const Ack& ack, ClientPublish publish) const;
   void On(const ClientPtr& client, const Ack& ack, ClientHistory history) const;
+  void On(const ClientPtr& client, const Ack& ack,
+          ClientPresence presence) const;
   void On(const ClientPtr& client, const Ack& ack, ClientNode node) const;
   void On(const ClientPtr& client, const Ack& ack, Refusal refusal) const;
 

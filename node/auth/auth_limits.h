@@ -6,16 +6,12 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
-#include "base/limits.h"
 
 namespace roomlog {
 
 // A token as it is sent. Those of the large identity providers have 1 to 3 KiB.
 // A longer one is refused before anything of it is read.
 inline constexpr size_t kTokenBytesMax = size_t{8} << 10;
-// A user's name. As long as a room's, so that rooms can be named after users.
-// A token with a longer one is refused.
-inline constexpr size_t kUserNameBytesMax = kSessionUserBytesMax;
 // Room patterns of one right in one token, or in the configuration: each is
 // tried for each request. More are refused.
 inline constexpr size_t kRoomPatternsMax = 64;

@@ -86,7 +86,7 @@ void Authentication::Admit(Socket& socket, const Next& next) {
         {kLimit, absl::StrCat("the user has ", users_.limits().sockets_max,
                               " sockets on this node already")});
   }
-  socket.set_user(claims->user);
+  socket.SetUser(claims->user);
   const auto session = std::make_shared<AuthSession>(
       Permissions(std::move(claims->user), grants_, std::move(claims->grants)),
       claims->expires, claims->issued_at, std::move(place));
@@ -96,7 +96,8 @@ void Authentication::Admit(Socket& socket, const Next& next) {
   socket.OnDisconnect(
       [session](absl::string_view) { session->place().GiveUp(); });
   GiveUpRooms(socket, *session);
-  session->place().SetRooms(socket.RestoredRooms().size());
+  session->place().SetRooms(socket.RestoredRooms().size() +
+                            socket.RestoredWatches().size());
   socket.On(kRenewEvent, [this, &socket](const Args& args, const Ack& ack) {
     Renew(socket, args, ack);
   });
@@ -118,11 +119,21 @@ void Authentication::GiveUpRooms(Socket& socket, AuthSession& session) const {
     socket.GiveUpRestoredRoom(room.name);
     left.push_back(room.name);
   }
-  if (left.empty()) return;
+  Value::Array unwatched;
+  for (const std::string& room : socket.RestoredWatches()) {
+    if (session.permissions().May(Right::kPresence, socket.name_space().name(),
+                                  room)) {
+      continue;
+    }
+    socket.GiveUpRestoredWatch(room);
+    unwatched.push_back(room);
+  }
+  if (left.empty() && unwatched.empty()) return;
   socket.Emit(
       kLeftEvent,
       Value::ObjectOf(
           {{"rooms", std::move(left)},
+           {"unwatched", std::move(unwatched)},
            {"code", kForbidden},
            {"message", "the token does not grant these rooms any more"}}));
 }
@@ -153,10 +164,21 @@ void Authentication::Renew(Socket& socket, const Args& args, const Ack& ack) {
     socket.Leave(rooms[i]);
     left.push_back(rooms[i]);
   }
+  Value::Array unwatched;
+  for (const std::string& room : socket.WatchedRooms()) {
+    if (!keeps_rooms_to_grants_ ||
+        session.permissions().May(Right::kPresence, socket.name_space().name(),
+                                  room)) {
+      continue;
+    }
+    socket.UnwatchPresence(room);
+    unwatched.push_back(room);
+  }
   ack(Value::ObjectOf(
       {{"ok", true},
        {"expires", static_cast<double>(absl::ToUnixMillis(session.expires()))},
-       {"left", std::move(left)}}));
+       {"left", std::move(left)},
+       {"unwatched", std::move(unwatched)}}));
   ScheduleLook(socket);
 }
 

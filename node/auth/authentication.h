@@ -24,10 +24,10 @@ struct AuthenticationOptions {
   TokenRules tokens;
   Grants grants;  // To every user, beside what his token grants.
   UserLimits users;
-  // Whether a socket may be in no room that Right::kJoin does not grant it: it
-  // leaves those that a newer token does not grant, and is not in them again
-  // when it comes back. False for programs that put sockets into rooms as they
-  // see fit.
+  // Whether a socket may be in no room that Right::kJoin does not grant it, nor
+  // watch one without Right::kPresence: it leaves those that a newer token does
+  // not grant, and is not in them again when it comes back. False for programs
+  // that put sockets into rooms as they see fit.
   bool keeps_rooms_to_grants = true;
 };
 

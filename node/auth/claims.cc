@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/limits.h"
 #include "node/auth/auth_limits.h"
 #include "node/auth/unique_members.h"
 

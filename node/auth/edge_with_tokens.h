@@ -40,6 +40,7 @@ class EdgeWithTokens : public ::testing::Test {
     const Namespace all(core, rules, "");
     authentication_->Protect(all);
     application_->Serve(all);
+    Namespace(all).OnConnection([this](Socket& socket) { latest_ = &socket; });
     const auto port = std::make_shared<LoopPort>(
         [](LoopPort::Task task) { std::move(task)(); });
     loop_ = std::make_unique<ServerLoop>(core, 0, "loop", backplanes_.Add(),
@@ -127,6 +128,7 @@ class EdgeWithTokens : public ::testing::Test {
   std::unique_ptr<RoomApplication> application_;
   std::vector<std::unique_ptr<FakeSocket>> wires_;
   std::unique_ptr<ServerLoop> loop_;
+  Socket* latest_ = nullptr;  // That was let in.
 };
 
 }  // namespace roomlog

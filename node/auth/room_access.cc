@@ -33,6 +33,15 @@ class RoomAccess::SocketAccess final : public ClientAccess {
     return session_ != nullptr && event == Authentication::kRenewEvent;
   }
 
+  std::optional<Refusal> CheckWatch(const RoomKey& room) override {
+    std::optional<Refusal> refusal = CheckRight(Right::kPresence, room);
+    if (!refusal.has_value()) {
+      refusal = CheckRooms(
+          absl::c_linear_search(socket_.WatchedRooms(), room.room()));
+    }
+    return refusal;
+  }
+
   std::optional<Refusal> Check(const ClientRequest& request) override {
     const absl::Duration now = clock_.Steady();
     if (!events_.Take(now)) {
@@ -53,7 +62,10 @@ class RoomAccess::SocketAccess final : public ClientAccess {
     if (!refusal.has_value() && !std::holds_alternative<FromNow>(join.start)) {
       refusal = CheckRight(Right::kHistory, join.room);
     }
-    if (!refusal.has_value()) refusal = CheckRooms(join.room);
+    if (!refusal.has_value()) {
+      refusal =
+          CheckRooms(absl::c_linear_search(socket_.Rooms(), join.room.room()));
+    }
     return refusal;
   }
   std::optional<Refusal> CheckRights(const ClientPublish& publish) {
@@ -61,6 +73,9 @@ class RoomAccess::SocketAccess final : public ClientAccess {
   }
   std::optional<Refusal> CheckRights(const ClientHistory& history) {
     return CheckRight(Right::kHistory, history.room);
+  }
+  std::optional<Refusal> CheckRights(const ClientPresence& presence) {
+    return CheckRight(Right::kPresence, presence.room);
   }
   template <typename Harmless>
   std::optional<Refusal> CheckRights(const Harmless&) {
@@ -77,13 +92,15 @@ class RoomAccess::SocketAccess final : public ClientAccess {
                                 Quote(room.room()))};
   }
 
-  std::optional<Refusal> CheckRooms(const RoomKey& room) {
+  // Whether it may be in, or watch, one more room; `has_it` already.
+  std::optional<Refusal> CheckRooms(bool has_it) {
     const bool counts = limits_.rooms_max != 0 || session_ != nullptr;
     if (!counts) return std::nullopt;
-    const std::vector<std::string> rooms = socket_.Rooms();
-    const size_t count = rooms.size() - 1;  // The first is the socket's own.
+    // The first is the socket's own.
+    const size_t count =
+        socket_.Rooms().size() - 1 + socket_.WatchedRooms().size();
     if (session_ != nullptr) session_->place().SetRooms(count);
-    if (absl::c_linear_search(rooms, room.room())) return std::nullopt;
+    if (has_it) return std::nullopt;
     if (limits_.rooms_max != 0 && count >= limits_.rooms_max) {
       return Limit(absl::StrCat("the socket is in ", count,
                                 " rooms already; leave one first"));

@@ -1,6 +1,7 @@
 #include "node/auth/room_pattern.h"
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -9,38 +10,20 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "base/name_pattern.h"
 #include "node/auth/auth_limits.h"
 
 namespace roomlog {
 namespace {
 
+// In the place of each *, which a user's name may hold as well; no name holds
+// this.
 constexpr char kAny = '\0';
 constexpr absl::string_view kUser = "{sub}";
 
-// Remembers only the last *, which is enough: whatever an earlier one could
-// take more, the last one can take instead. So the work is at most the product
-// of the two lengths, however the pattern was made.
-bool Fits(absl::string_view pattern, absl::string_view text) {
-  size_t p = 0;
-  size_t t = 0;
-  size_t star = pattern.npos;
-  size_t star_text = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == kAny) {
-      star = p++;
-      star_text = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
-    } else if (star != pattern.npos) {
-      p = star + 1;
-      t = ++star_text;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == kAny) ++p;
-  return p == pattern.size();
+bool Fits(absl::string_view pattern, absl::string_view name) {
+  return MatchesPattern(pattern, name,
+                        {.any_run = kAny, .any_byte = std::nullopt});
 }
 
 std::string WithStars(absl::string_view text) {

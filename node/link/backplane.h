@@ -14,6 +14,7 @@
 #include "base/position.h"
 #include "base/room_key.h"
 #include "base/shared_bytes.h"
+#include "node/link/members.h"
 #include "proto/event_columns.h"
 
 namespace roomlog {
@@ -108,6 +109,8 @@ class Backplane {
       absl::AnyInvocable<void(absl::StatusOr<PublishAnswer>) &&>;
   using ReadDone = absl::AnyInvocable<void(absl::StatusOr<HistoryPage>) &&>;
 
+  using MembersDone = absl::AnyInvocable<void(absl::StatusOr<MembersPage>) &&>;
+
   virtual ~Backplane() = default;
 
   // Appends an event; `done` is told once it is durable. An ephemeral one (see
@@ -129,6 +132,10 @@ class Backplane {
   // Reads history. While the broker is away reads wait. Errors: UNAVAILABLE,
   // DATA_LOSS, INVALID_ARGUMENT.
   virtual void Read(HistoryRequest request, ReadDone done) = 0;
+
+  // Asks who is in a room; the broker answers, and no node. While it is away
+  // questions wait. Errors: UNAVAILABLE, INVALID_ARGUMENT.
+  virtual void ReadMembers(MembersRequest request, MembersDone done) = 0;
 
   // Whether the broker answers, and if not, or if it takes no publishes, why.
   virtual absl::Status health() const = 0;

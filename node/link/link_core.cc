@@ -138,6 +138,14 @@ void LinkCore::Read(HistoryRequest request, ReadDone done) {
   reads_to_send_.push_back(last_read_);
 }
 
+void LinkCore::ReadMembers(MembersRequest request, MembersDone done) {
+  if (member_questions_.Add(std::move(request), done)) return;
+  refused_.push_back([done = std::move(done)]() mutable {
+    std::move(done)(
+        absl::UnavailableError("too many questions for members wait already"));
+  });
+}
+
 absl::Status LinkCore::health() const {
   if (!welcome_) return broker_status_;
   if (!publishing_stopped_.empty()) {
@@ -177,7 +185,8 @@ void LinkCore::OnMessage(IncomingMessage message) {
   }
   received_ = parsed.sequence();
   last_heard_ = clock_.Steady();
-  if (parsed.has_delivery() || parsed.has_read_answer()) {
+  if (parsed.has_delivery() || parsed.has_read_answer() ||
+      parsed.has_members()) {
     consumed_bytes_ += header.size() + message.payload.size();
   }
   switch (parsed.body_case()) {
@@ -192,6 +201,10 @@ void LinkCore::OnMessage(IncomingMessage message) {
       break;
     case proto::BrokerMessage::kReadAnswer:
       OnReadAnswer(parsed.read_answer(), std::move(message.payload));
+      break;
+    case proto::BrokerMessage::kMembers:
+      member_questions_.OnAnswer(parsed.members(),
+                                 ToStatus(parsed.members().error()), epoch_);
       break;
     case proto::BrokerMessage::kEphemeralAnswer:
       OnEphemeralAnswer(parsed.ephemeral_answer());
@@ -218,6 +231,7 @@ void LinkCore::OnWelcome(const proto::Welcome& welcome) {
   welcome_ = true;
   broker_status_ = absl::OkStatus();
   publishing_stopped_ = welcome.publishing_stopped();
+  broker_minor_ = welcome.protocol_minor();
   publish_credit_ = welcome.publish_credit();
   publish_credit_bytes_ = welcome.publish_credit_bytes();
   last_heard_ = clock_.Steady();
@@ -400,6 +414,7 @@ void LinkCore::LoseSession(absl::string_view why) {
   ephemeral_.FailSent(absl::UnavailableError(absl::StrCat(
       "whether it was handed on is unknown: ", broker_status_.message())));
   reads_sent_ = 0;
+  member_questions_.Restart();
   to_unsubscribe_.clear();
   by_wire_handle_.clear();
   for (auto& [handle, room] : followed_) room.wire_handle = 0;
@@ -490,6 +505,7 @@ void LinkCore::EndTurn() {
   SendSubscriptions();
   SendPublishes();
   SendReads();
+  SendMemberQuestions();
   // The broker must hear in time that there is credit again.
   if (consumed_bytes_ - reported_bytes_ > options_.delivery_credit_bytes / 4) {
     proto::NodeMessage message;
@@ -607,6 +623,20 @@ void LinkCore::SendReads() {
     Send(std::move(message));
   }
   reads_to_send_.erase(reads_to_send_.begin(), reads_to_send_.begin() + taken);
+}
+
+void LinkCore::SendMemberQuestions() {
+  if (broker_minor_ < kProtocolMinorOfMembers) {
+    member_questions_.FailAll(absl::UnavailableError(
+        "the broker is older and does not tell who is in a room"));
+    return;
+  }
+  while (std::optional<proto::ReadMembers> question =
+             member_questions_.TakeNext()) {
+    proto::NodeMessage message;
+    *message.mutable_read_members() = *std::move(question);
+    Send(std::move(message));
+  }
 }
 
 void LinkCore::Greet() {

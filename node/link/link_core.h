@@ -19,6 +19,7 @@
 #include "base/transport.h"
 #include "node/link/backplane.h"
 #include "node/link/ephemeral_queue.h"
+#include "node/link/member_questions.h"
 #include "node/link/ordered_rooms.h"
 #include "proto/backplane.pb.h"
 
@@ -56,6 +57,7 @@ class LinkCore final : public Backplane {
   RoomHandle Follow(const RoomKey& room) override;
   void Unfollow(RoomHandle room) override;
   void Read(HistoryRequest request, ReadDone done) override;
+  void ReadMembers(MembersRequest request, MembersDone done) override;
   absl::Status health() const override;
 
   // As Follow(), under a handle of the caller's choice that was never used.
@@ -114,6 +116,7 @@ class LinkCore final : public Backplane {
   void SendEphemeral();
   void SendSubscriptions();
   void SendReads();
+  void SendMemberQuestions();
   void Send(proto::NodeMessage message, std::string payload = {});
   void Protest(const absl::Status& status);
 
@@ -168,6 +171,8 @@ class LinkCore final : public Backplane {
   size_t reads_sent_ = 0;
   size_t catch_ups_ = 0;  // Reads of what rooms_ misses, under way.
   std::vector<uint64_t> reads_to_send_;
+  MemberQuestions member_questions_;
+  uint32_t broker_minor_ = 0;
 };
 
 }  // namespace roomlog

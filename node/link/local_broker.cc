@@ -41,6 +41,11 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
     Submit(ReadCommand{last_number_, std::move(request)});
   }
 
+  void ReadMembers(MembersRequest request, MembersDone done) override {
+    member_reads_.emplace(++last_number_, std::move(done));
+    Submit(MembersCommand{last_number_, std::move(request)});
+  }
+
   absl::Status health() const override { return absl::OkStatus(); }
 
   int wake_fd() const override { return results_.fd(); }
@@ -101,10 +106,13 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
       if (followed_.contains(following->handle)) {
         follower.OnFollowing(following->handle, following->head);
       }
+    } else if (auto* read = std::get_if<ReadAnswered>(&any)) {
+      auto open = reads_.extract(read->number);
+      std::move(open.mapped())(std::move(read->page));
     } else {
-      auto& answered = std::get<ReadAnswered>(any);
-      auto open = reads_.extract(answered.number);
-      std::move(open.mapped())(std::move(answered.page));
+      auto& members = std::get<MembersAnswered>(any);
+      auto open = member_reads_.extract(members.number);
+      std::move(open.mapped())(std::move(members.page));
     }
   }
 
@@ -127,6 +135,7 @@ class LocalBroker::LocalBackplane final : public LoopBackplane {
   RoomHandle last_handle_;
   absl::flat_hash_map<uint64_t, PublishDone> publishes_;
   absl::flat_hash_map<uint64_t, ReadDone> reads_;
+  absl::flat_hash_map<uint64_t, MembersDone> member_reads_;
   absl::flat_hash_set<RoomHandle> followed_;
 };
 
@@ -170,7 +179,7 @@ void LocalBroker::Carry(Command command) {
     const auto deliver = [this](size_t loop, const RoomEvent& event) {
       outgoing_[loop].push_back(event);
     };
-    log_.ExpireSessions(now_ms, deliver);
+    log_.SettleSessions(now_ms, deliver);
     absl::StatusOr<PublishAnswer> answer =
         (publish->request.flags & proto::EVENT_FLAG_SESSION) != 0
             ? log_.DoSession(command.loop, publish->request, now_ms, deliver)
@@ -182,9 +191,16 @@ void LocalBroker::Carry(Command command) {
                   log_.Follow(follow->room, {command.loop, follow->handle})});
   } else if (auto* unfollow = std::get_if<UnfollowCommand>(&command.what)) {
     log_.Unfollow({command.loop, unfollow->handle});
+  } else if (auto* read = std::get_if<ReadCommand>(&command.what)) {
+    results.push_back(ReadAnswered{read->number, log_.Read(read->request)});
   } else {
-    auto& read = std::get<ReadCommand>(command.what);
-    results.push_back(ReadAnswered{read.number, log_.Read(read.request)});
+    auto& members = std::get<MembersCommand>(command.what);
+    log_.SettleSessions(absl::ToUnixMillis(clock_.Now()),
+                        [this](size_t loop, const RoomEvent& event) {
+                          outgoing_[loop].push_back(event);
+                        });
+    results.push_back(
+        MembersAnswered{members.number, log_.ReadMembers(members.request)});
   }
 }
 

@@ -54,9 +54,14 @@ class LocalBroker {
     uint64_t number;
     HistoryRequest request;
   };
+  struct MembersCommand {
+    uint64_t number;
+    MembersRequest request;
+  };
   struct Command {
     size_t loop;
-    std::variant<PublishCommand, FollowCommand, UnfollowCommand, ReadCommand>
+    std::variant<PublishCommand, FollowCommand, UnfollowCommand, ReadCommand,
+                 MembersCommand>
         what;
   };
 
@@ -72,7 +77,12 @@ class LocalBroker {
     uint64_t number;
     HistoryPage page;
   };
-  using Result = std::variant<Following, RoomEvent, Published, ReadAnswered>;
+  struct MembersAnswered {
+    uint64_t number;
+    MembersPage page;
+  };
+  using Result = std::variant<Following, RoomEvent, Published, ReadAnswered,
+                              MembersAnswered>;
 
   void RunThread();
   // Does what is asked, and adds what comes of it to outgoing_.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/presence_limits.h"
 #include "node/socketio/socketio_limits.h"
 
 namespace roomlog {
@@ -78,10 +79,9 @@ absl::StatusOr<PublishAnswer> LocalLog::DoSession(size_t loop,
   return answer;
 }
 
-void LocalLog::ExpireSessions(int64_t time_ms, Deliver deliver) {
-  const std::optional<int64_t> deadline = sessions_.next_deadline_ms();
-  if (!deadline.has_value() || *deadline > time_ms) return;
+void LocalLog::SettleSessions(int64_t time_ms, Deliver deliver) {
   SessionTable::Effects effects;
+  sessions_.SettleMembers(time_ms, kMembersSettledPerCallMax, &effects);
   sessions_.Expire(time_ms, kSessionsExpiredPerCallMax, &effects);
   Tell(effects, time_ms, deliver);
 }
@@ -89,6 +89,7 @@ void LocalLog::ExpireSessions(int64_t time_ms, Deliver deliver) {
 void LocalLog::Tell(const SessionTable::Effects& effects, int64_t time_ms,
                     Deliver deliver) {
   sessions_.Written();
+  for (const MemberChange& change : effects.members) members_.Apply(change);
   for (const SessionNoticeToSend& notice : effects.notices) {
     absl::StatusOr<RoomKey> room = RoomKey::Parse(notice.room);
     if (!room.ok()) continue;
@@ -156,6 +157,38 @@ HistoryPage LocalLog::Read(const HistoryRequest& request) const {
   for (const Event* event : taken) {
     page.events.push_back(event->View());
     page.bytes.push_back(event->bytes);
+  }
+  return page;
+}
+
+MembersPage LocalLog::ReadMembers(const MembersRequest& request) const {
+  const std::string& room = request.room.text();
+  const RoomMembers::Counts counts = members_.Count(room);
+  MembersPage page;
+  page.at = {epoch_, last_offset_};
+  page.socket_count = counts.sockets;
+  page.user_count = counts.users;
+  const size_t limit = std::min(request.limit, kMembersPageMax);
+  if (request.what == MembersRequest::What::kSockets) {
+    members_.ForEachSocket(
+        room, request.after, [&](const RoomMembers::SocketMember& member) {
+          page.more = page.sockets.size() == limit;
+          if (page.more) return false;
+          page.sockets.push_back({std::string(member.id),
+                                  std::string(member.user), member.is_away});
+          return true;
+        });
+  } else if (request.what == MembersRequest::What::kUsers) {
+    members_.ForEachUser(
+        room, request.after,
+        [](const RoomMembers::SocketMember& member) { return member.is_away; },
+        [&](const RoomMembers::UserMember& member) {
+          page.more = page.users.size() == limit;
+          if (page.more) return false;
+          page.users.push_back(
+              {std::string(member.name), member.sockets, member.is_away});
+          return true;
+        });
   }
   return page;
 }

@@ -21,6 +21,7 @@
 #include "node/link/backplane.h"
 #include "node/socketio/socketio_limits.h"
 #include "proto/event_columns.h"
+#include "sessions/room_members.h"
 #include "sessions/session_table.h"
 
 namespace roomlog {
@@ -55,14 +56,16 @@ class LocalLog {
   absl::StatusOr<PublishAnswer> DoSession(size_t loop,
                                           const PublishRequest& request,
                                           int64_t time_ms, Deliver deliver);
-  // Ends sessions whose windows are over; to be called now and then.
-  void ExpireSessions(int64_t time_ms, Deliver deliver);
+  // Ends sessions whose windows are over, and memberships of whose clients are
+  // lost; to be called now and then.
+  void SettleSessions(int64_t time_ms, Deliver deliver);
 
   // From here on `follower` is delivered to. Returns the room's head.
   Position Follow(const RoomKey& room, Follower follower);
   void Unfollow(Follower follower);
 
   HistoryPage Read(const HistoryRequest& request) const;
+  MembersPage ReadMembers(const MembersRequest& request) const;
 
   size_t bytes() const { return bytes_; }
   size_t room_count() const { return rooms_.size(); }
@@ -104,6 +107,7 @@ class LocalLog {
   absl::flat_hash_map<Follower, RoomKey> followed_;  // The same, by follower.
   size_t bytes_ = 0;
   SessionTable sessions_{kLocalSessionsMax};
+  RoomMembers members_;
 };
 
 }  // namespace roomlog

@@ -143,10 +143,10 @@ TEST_F(LocalLogTest, KeepsSessionsAsTheBrokerDoes) {
   detach.set_claim(8);
   EXPECT_TRUE(apply(1, detach).ok());
   now_ms_ += 900;
-  log_.ExpireSessions(now_ms_, deliver);
+  log_.SettleSessions(now_ms_, deliver);
   EXPECT_EQ(notices.size(), 1u);
   now_ms_ += 200;
-  log_.ExpireSessions(now_ms_, deliver);
+  log_.SettleSessions(now_ms_, deliver);
   EXPECT_THAT(notices, ElementsAre("0 fenced 7", "1 expired 8"));
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/presence_limits.h"
 
 namespace roomlog {
 namespace {
@@ -106,6 +107,20 @@ void LoopLink::Read(HistoryRequest request, ReadDone done) {
   Submit(ReadCommand{last_number_, std::move(request)});
 }
 
+void LoopLink::ReadMembers(MembersRequest request, MembersDone done) {
+  // Whoever asks for more than the link's thread takes is told by that.
+  if (member_reads_.size() >= 2 * kWaitingMemberReadsMax) {
+    refused_.push_back([done = std::move(done)]() mutable {
+      std::move(done)(absl::UnavailableError(
+          "too many questions for members wait already"));
+    });
+    results_.Ring();
+    return;
+  }
+  member_reads_.emplace(++last_number_, std::move(done));
+  Submit(MembersCommand{last_number_, std::move(request)});
+}
+
 absl::Status LoopLink::health() const {
   std::lock_guard<std::mutex> lock(health_mutex_);
   return health_;
@@ -157,6 +172,10 @@ void LoopLink::Handle(Result any, RoomFollower& follower) {
                    auto open = reads_.extract(answered.number);
                    std::move(open.mapped())(std::move(answered.page));
                  },
+                 [this](MembersAnswered& answered) {
+                   auto open = member_reads_.extract(answered.number);
+                   std::move(open.mapped())(std::move(answered.page));
+                 },
              },
              any);
 }
@@ -206,6 +225,14 @@ void LoopLink::Carry(Command any) {
                           absl::StatusOr<HistoryPage> page) {
                         results_.Put(ReadAnswered{number, std::move(page)});
                       });
+          },
+          [&](MembersCommand& command) {
+            core.ReadMembers(
+                std::move(command.request),
+                [this,
+                 number = command.number](absl::StatusOr<MembersPage> page) {
+                  results_.Put(MembersAnswered{number, std::move(page)});
+                });
           },
       },
       any);

@@ -43,6 +43,7 @@ class LoopLink final : public LoopBackplane {
   RoomHandle Follow(const RoomKey& room) override;
   void Unfollow(RoomHandle room) override;
   void Read(HistoryRequest request, ReadDone done) override;
+  void ReadMembers(MembersRequest request, MembersDone done) override;
   absl::Status health() const override;
 
   // Readable when DoWork() has something to do. Owned by the link.
@@ -69,8 +70,12 @@ class LoopLink final : public LoopBackplane {
     uint64_t number;
     HistoryRequest request;
   };
-  using Command =
-      std::variant<PublishCommand, FollowCommand, UnfollowCommand, ReadCommand>;
+  struct MembersCommand {
+    uint64_t number;
+    MembersRequest request;
+  };
+  using Command = std::variant<PublishCommand, FollowCommand, UnfollowCommand,
+                               ReadCommand, MembersCommand>;
 
   // From the link's thread.
   struct Following {
@@ -98,8 +103,12 @@ class LoopLink final : public LoopBackplane {
     uint64_t number;
     absl::StatusOr<HistoryPage> page;
   };
+  struct MembersAnswered {
+    uint64_t number;
+    absl::StatusOr<MembersPage> page;
+  };
   using Result = std::variant<Following, FollowFailed, Events, Gap, Published,
-                              ReadAnswered>;
+                              ReadAnswered, MembersAnswered>;
 
   class ThreadFollower;
 
@@ -120,6 +129,7 @@ class LoopLink final : public LoopBackplane {
   RoomHandle last_handle_;
   absl::flat_hash_map<uint64_t, PublishDone> publishes_;
   absl::flat_hash_map<uint64_t, ReadDone> reads_;
+  absl::flat_hash_map<uint64_t, MembersDone> member_reads_;
   // Followed rooms: what still comes for others is dropped.
   absl::flat_hash_map<RoomHandle, bool> followed_;
 

@@ -2,16 +2,11 @@
 #ifndef ROOMLOG_NODE_ROOMS_DIRECT_ROOM_H_
 #define ROOMLOG_NODE_ROOMS_DIRECT_ROOM_H_
 
-#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "base/reserved_room.h"  // IWYU pragma: export
 #include "base/room_key.h"
 
 namespace roomlog {
-
-// Users may not name such rooms, neither to join them nor to emit to them.
-inline bool IsReservedRoom(absl::string_view room) {
-  return absl::StartsWith(room, "$roomlog/");
-}
 
 // Where an event for one socket goes, with EVENT_FLAG_ADDRESSED and an Envelope
 // whose only room is the socket's id: nobody else gets it. One of 256 rooms of

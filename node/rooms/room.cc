@@ -56,7 +56,7 @@ size_t RoomClient::CountRooms() const {
   return std::count_if(
       memberships.begin(), memberships.end(), [this](const auto& membership) {
         const Room* const room = membership.first;
-        return !room->key.room().empty() && !IsReservedRoom(room->key.room()) &&
+        return !room->key.room().empty() && !IsDirectRoom(room->key.room()) &&
                WantsIn(room);
       });
 }

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/limits.h"
+#include "base/presence_room.h"
 #include "node/rooms/client_offset.h"
 
 namespace roomlog {
@@ -82,7 +83,7 @@ void RoomLayer::Join(SocketWire& socket, const RoomKey& room,
   RoomClient* const client = FindClient(socket);
   if (client == nullptr) return;
   if (FindMembership(*client, room) == nullptr && !room.room().empty() &&
-      !IsReservedRoom(room.room()) &&
+      !IsDirectRoom(room.room()) &&
       client->CountRooms() >= kRoomsPerClientMax) {
     if (done != nullptr) {
       std::move(done)(
@@ -137,6 +138,20 @@ std::vector<std::string> RoomLayer::RoomsOf(const SocketWire& socket) const {
     if (!room->key.room().empty() && !IsReservedRoom(room->key.room()) &&
         client->WantsIn(room)) {
       rooms.emplace_back(room->key.room());
+    }
+  }
+  std::sort(rooms.begin(), rooms.end());
+  return rooms;
+}
+
+std::vector<std::string> RoomLayer::RoomsWatchedBy(
+    const SocketWire& socket) const {
+  std::vector<std::string> rooms;
+  const RoomClient* const client = FindClient(socket);
+  if (client == nullptr) return rooms;
+  for (const auto& [room, member] : client->memberships) {
+    if (IsPresenceRoom(room->key.room()) && client->WantsIn(room)) {
+      rooms.emplace_back(WatchedRoomOf(room->key.room()));
     }
   }
   std::sort(rooms.begin(), rooms.end());

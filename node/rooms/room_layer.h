@@ -124,6 +124,8 @@ class RoomLayer final : public RoomFollower {
   // The rooms it is in or wants to be in, without the one of the empty name and
   // the reserved ones.
   std::vector<std::string> RoomsOf(const SocketWire& socket) const;
+  // Those of which it hears, or wants to hear, who comes and goes.
+  std::vector<std::string> RoomsWatchedBy(const SocketWire& socket) const;
   bool WantsIn(const SocketWire& socket, const RoomKey& room) const;
 
   // Reads a page for a socket, once its queue has room for the answer; told

@@ -29,7 +29,7 @@ class GatekeeperTest : public ::testing::Test {
     core_->namespaces["/"] = rules_;
     Namespace io(core_, rules_, "/");
     io.Use([this](Socket& socket, const Next& next) {
-      seen_.push_back(absl::StrCat("middleware ", socket.user()));
+      seen_.push_back(absl::StrCat("middleware ", socket.User()));
       next();
     });
     io.LetInBy({.user_of =
@@ -38,10 +38,10 @@ class GatekeeperTest : public ::testing::Test {
                     },
                 .admit =
                     [this](Socket& socket, const Next& next) {
-                      socket.set_user(std::string(
+                      socket.SetUser(std::string(
                           socket.Handshake().auth["user"].AsString()));
-                      seen_.push_back(absl::StrCat("gate ", socket.user()));
-                      if (socket.user().empty()) return next("who?");
+                      seen_.push_back(absl::StrCat("gate ", socket.User()));
+                      if (socket.User().empty()) return next("who?");
                       if (on_admit_) on_admit_(socket);
                       next();
                     }});
@@ -113,6 +113,19 @@ TEST_F(GatekeeperTest, ComesBeforeMiddlewaresAndIsNeverSkipped) {
   Cut(first);
   Connect("ann", &first);
   EXPECT_THAT(Seen(), ElementsAre("gate ann", "recovered"));
+}
+
+TEST_F(GatekeeperTest, NobodyElseSaysWhoTheClientIs) {
+  Namespace(core_, rules_, "/").Use([](Socket& socket, const Next& next) {
+    socket.SetUser("eve");
+    next();
+  });
+  Start();
+  FakeSocket& ann = Connect("ann");
+  EXPECT_EQ(latest_->User(), "ann");
+  Cut(ann);
+  EXPECT_EQ(Connect("ann", &ann).id(), ann.id());
+  EXPECT_EQ(latest_->User(), "ann");
 }
 
 TEST_F(GatekeeperTest, AnotherUserBeginsAnewAndDisturbsNobody) {

@@ -104,4 +104,19 @@ void Namespace::History(HistoryQuery query, HistoryDone done) const {
   });
 }
 
+void Namespace::Presence(absl::string_view room, PresenceQuery query,
+                         PresenceDone done) const {
+  absl::StatusOr<RoomKey> key = RoomKey::Make(name_, room);
+  if (!key.ok()) {
+    std::move(done)(key.status());
+    return;
+  }
+  core_->OnSomeLoop(
+      [request = MembersRequest{*std::move(key), query.what,
+                                std::move(query.after), query.limit},
+       done = std::move(done)](ServerLoop& loop) mutable {
+        loop.ReadMembers(std::move(request), std::move(done));
+      });
+}
+
 }  // namespace roomlog

@@ -14,6 +14,7 @@
 #include "base/position.h"
 #include "node/rooms/history_page.h"
 #include "node/server/broadcast_operator.h"
+#include "node/server/presence_query.h"
 #include "node/server/server_core.h"
 
 namespace roomlog {
@@ -135,6 +136,15 @@ class Namespace {
   // Reads a page; `done` is called on a loop's thread. For a client's request
   // use Socket::History(), which waits while its queue is full.
   void History(HistoryQuery query, HistoryDone done) const;
+
+  // ---- Who is there ----
+
+  // Who is in a room, on whatever node; of the empty name, in the namespace.
+  // Told by the broker, so that no slow or dead node is waited for: those whose
+  // clients may come back if they are lost (ServerOptions::recovery). `done` is
+  // called on a loop's thread.
+  void Presence(absl::string_view room, PresenceQuery query,
+                PresenceDone done) const;
 
  private:
   BroadcastOperator all() const { return BroadcastOperator(core_, name_); }

@@ -17,6 +17,7 @@ ServerLoop::ServerLoop(std::shared_ptr<const ServerCore> core, size_t index,
     : core_(std::move(core)),
       index_(index),
       id_(std::move(id)),
+      backplane_(backplane),
       clock_(clock),
       port_(std::move(port)),
       requests_(timers_, clock_),
@@ -94,6 +95,7 @@ void ServerLoop::Admit(Socket& socket,
     return RunMiddlewares(socket, rules, first);
   }
   Ask(socket, rules->gatekeeper->admit, [this, rules, first](Socket& admitted) {
+    admitted.is_user_settled_ = true;
     RunMiddlewares(admitted, rules, first);
   });
 }
@@ -289,6 +291,11 @@ void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
 void ServerLoop::ReadHistory(HistoryQuery query, HistoryDone done) {
   done = Guarded("history", query.room.name_space(), std::move(done));
   rooms_.ReadHistory(std::move(query), std::move(done));
+}
+
+void ServerLoop::ReadMembers(MembersRequest request, PresenceDone done) {
+  done = Guarded("presence", request.room.name_space(), std::move(done));
+  backplane_.ReadMembers(std::move(request), std::move(done));
 }
 
 }  // namespace roomlog

@@ -84,6 +84,7 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   void Publish(RoomKey room, uint32_t flags, std::string packet, std::string id,
                PublishedDone done);
   void ReadHistory(HistoryQuery query, HistoryDone done);
+  void ReadMembers(MembersRequest request, PresenceDone done);
 
   // Ends a socket's connection once it has all that was said before.
   void PartWith(Socket& socket);
@@ -210,6 +211,7 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   const std::shared_ptr<const ServerCore> core_;
   const size_t index_;
   const std::string id_;
+  Backplane& backplane_;
   const Clock& clock_;
   const std::shared_ptr<LoopPort> port_;
   Timers timers_;

@@ -71,7 +71,8 @@ void ServerLoop::OpenSession(
   sessions_->Open(
       {.name_space = socket.name_space().name(),
        .socket_id = socket.id(),
-       .user = socket.user(),
+       .user = socket.User(),
+       .user_unproven = !rules->gatekeeper.has_value(),
        .rooms = rooms,
        .data = std::move(data)},
       [this, rules, rooms, kept_data = std::move(kept_data),
@@ -208,9 +209,12 @@ void ServerLoop::OnRestored(SocketWire& wire,
   Socket& socket = MakeSocket(wire);
   const absl::StatusOr<Values> data = LoadValues(session->kept_data);
   if (data.ok() && !data->empty()) socket.data_ = data->front();
+  const std::string restored_user = restored.record.user();
   session->restored =
       std::make_unique<SessionKeeper::Restored>(std::move(restored));
   socket.session_ = std::move(session);
+  socket.user_ = restored_user;
+  socket.is_user_settled_ = true;
   socket.recovered_ = true;
   Admit(socket, rules);
 }

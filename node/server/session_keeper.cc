@@ -127,6 +127,7 @@ void SessionKeeper::Open(Opening opened, OpenDone done) {
   open->set_data(std::move(opened.data));
   open->set_window_ms(absl::ToInt64Milliseconds(window_));
   open->set_notice_room(notice_room_);
+  open->set_user_unproven(opened.user_unproven);
 
   struct Waiting {
     OpenDone done;  // Null once it was answered.

@@ -57,6 +57,8 @@ class SessionKeeper final : public SessionChanges {
     std::string name_space;
     std::string socket_id;
     std::string user;  // Empty: nobody knows.
+    // It is what the program says: nobody asks for it when he comes back.
+    bool user_unproven = false;
     std::vector<std::string> rooms;
     std::string data;
   };

@@ -31,6 +31,7 @@ struct AskedBroker final : public Backplane {
   }
   void Unfollow(RoomHandle) override {}
   void Read(HistoryRequest, ReadDone) override {}
+  void ReadMembers(MembersRequest, MembersDone) override {}
   absl::Status health() const override { return absl::OkStatus(); }
 
   // Answers the oldest, and returns what it was.
@@ -120,6 +121,7 @@ class SessionKeeperTest : public ::testing::Test {
 TEST_F(SessionKeeperTest, OpensWhatTheBrokerIsToKeep) {
   keeper_.Open({.name_space = "/",
                 .socket_id = "12345678901234567890",
+                .user = "ann",
                 .rooms = {""},
                 .data = "data"},
                NoteOpened());
@@ -130,6 +132,7 @@ TEST_F(SessionKeeperTest, OpensWhatTheBrokerIsToKeep) {
   EXPECT_EQ(asked.open().socket_id(), "12345678901234567890");
   EXPECT_THAT(asked.open().rooms(), ElementsAre(""));
   EXPECT_EQ(asked.open().data(), "data");
+  EXPECT_EQ(asked.open().user(), "ann");
   EXPECT_EQ(asked.open().window_ms(), 120'000u);
   EXPECT_EQ(asked.open().notice_room(), "loop/sessions");
   EXPECT_THAT(broker_.followed, ElementsAre("loop/sessions"));

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/presence_room.h"
+#include "base/utf8.h"
 #include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
 #include "node/server/socket_session.h"
@@ -210,6 +212,23 @@ BroadcastOperator Socket::Except(absl::string_view room) const {
   return Broadcast().Except(room);
 }
 
+// ---- Whose it is ----
+
+void Socket::SetUser(absl::string_view user) {
+  if (user == user_) return;
+  if (is_accepted_ || is_user_settled_ || user.size() > kUserNameBytesMax ||
+      !IsUtf8(user)) {
+    loop_.Log(absl::StrCat(
+        "the user of a socket in ", name_space_.name(), " cannot be set: ",
+        is_accepted_       ? "it was let in already"
+        : recovered_       ? "it came back as another's"
+        : is_user_settled_ ? "its gatekeeper has said whose it is"
+                           : "the name is too long, or no UTF-8"));
+    return;
+  }
+  user_ = std::string(user);
+}
+
 // ---- Rooms ----
 
 void Socket::Join(absl::string_view room, JoinDone done) {
@@ -251,6 +270,32 @@ void Socket::Leave(absl::string_view room, JoinDone done) {
   loop_.rooms().Leave(wire_, *key, std::move(done));
 }
 
+void Socket::WatchPresence(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("join", name_space_.name(), std::move(done));
+  const absl::StatusOr<RoomKey> key =
+      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  if (!key.ok()) {
+    if (done != nullptr) std::move(done)(key.status());
+    return;
+  }
+  loop_.rooms().Join(wire_, *key, FromNow{}, std::move(done));
+}
+
+void Socket::UnwatchPresence(absl::string_view room, JoinDone done) {
+  done = loop_.Guarded("leave", name_space_.name(), std::move(done));
+  const absl::StatusOr<RoomKey> key =
+      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  if (!key.ok()) {
+    if (done != nullptr) std::move(done)(Joined());
+    return;
+  }
+  loop_.rooms().Leave(wire_, *key, std::move(done));
+}
+
+std::vector<std::string> Socket::WatchedRooms() const {
+  return loop_.rooms().RoomsWatchedBy(wire_);
+}
+
 std::vector<std::string> Socket::Rooms() const {
   std::vector<std::string> rooms = loop_.rooms().RoomsOf(wire_);
   rooms.insert(rooms.begin(), id());
@@ -272,9 +317,27 @@ std::vector<RestoredRoom> Socket::RestoredRooms() const {
   return rooms;
 }
 
+std::vector<std::string> Socket::RestoredWatches() const {
+  std::vector<std::string> rooms;
+  if (session_ == nullptr || session_->restored == nullptr) return rooms;
+  for (const proto::SessionRoom& room : session_->restored->record.rooms()) {
+    if (IsPresenceRoom(room.name())) {
+      rooms.emplace_back(WatchedRoomOf(room.name()));
+    }
+  }
+  return rooms;
+}
+
 void Socket::GiveUpRestoredRoom(absl::string_view room) {
+  if (!room.empty() && !IsReservedRoom(room)) GiveUpRestored(room);
+}
+
+void Socket::GiveUpRestoredWatch(absl::string_view room) {
+  GiveUpRestored(PresenceRoomOf(room));
+}
+
+void Socket::GiveUpRestored(absl::string_view room) {
   if (session_ == nullptr || session_->restored == nullptr) return;
-  if (room.empty() || IsReservedRoom(room)) return;
   auto& rooms = *session_->restored->record.mutable_rooms();
   const auto kept = std::remove_if(
       rooms.begin(), rooms.end(),

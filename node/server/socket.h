@@ -71,6 +71,14 @@ class Socket {
   // kSessionDataBytesMax cannot be kept: the client can then not recover.
   Value& Data();
   const Value& Data() const { return data_; }
+  // Whose socket it is: one user may have many. Empty: nobody in particular.
+  // Who comes back to it is the same user.
+  const std::string& User() const { return user_; }
+  // To be said by the gatekeeper or, where there is none, by a middleware.
+  // After the gatekeeper or once the client is let in, for a name longer than
+  // kUserNameBytesMax or not in UTF-8, and for another user than that of a
+  // client that is back, it is logged and nothing changes.
+  void SetUser(absl::string_view user);
   // The client was cut off and is back: id, rooms and data are what they were,
   // and it was sent all that it missed. For middlewares: it may still turn out
   // that something is missing, and then they are run again for another socket.
@@ -78,9 +86,12 @@ class Socket {
   // For middlewares, while it is recovered(): the rooms that it is to be in
   // again. Empty once it is.
   std::vector<RestoredRoom> RestoredRooms() const;
+  // Likewise those that it is to watch again.
+  std::vector<std::string> RestoredWatches() const;
   // For middlewares: it is not to be in that room again, nor to be sent what
   // was said there.
   void GiveUpRestoredRoom(absl::string_view room);
+  void GiveUpRestoredWatch(absl::string_view room);
   // Why the client, which asked for its session, could not have it; null if it
   // could, or did not ask.
   const SessionGap* recovery_gap() const {
@@ -93,10 +104,6 @@ class Socket {
   void set_auth_session(std::shared_ptr<AuthSession> session) {
     auth_session_ = std::move(session);
   }
-  // Whose it is, empty if nobody knows. Who comes back to it is the same user.
-  const std::string& user() const { return user_; }
-  // For gatekeepers.
-  void set_user(std::string user) { user_ = std::move(user); }
   // In the namespace: no longer from within a middleware, not yet after
   // Disconnect().
   bool is_connected() const { return is_connected_; }
@@ -200,6 +207,13 @@ class Socket {
   // Joining again while in the room sends it again.
   void Join(absl::string_view room, const ReplayStart& start, JoinDone done);
   void Leave(absl::string_view room, JoinDone done = nullptr);
+  // From then on the client hears who joins and leaves a room, that of the
+  // namespace with the empty name included, as docs/client-api.md has it; if
+  // the broker keeps a feed of it (MembersPage::has_feed). Ask who is there
+  // once `done` was called: so nothing is missed in between. Counts as a room.
+  void WatchPresence(absl::string_view room, JoinDone done = nullptr);
+  void UnwatchPresence(absl::string_view room, JoinDone done = nullptr);
+  std::vector<std::string> WatchedRooms() const;
   // Its id first.
   std::vector<std::string> Rooms() const;
   // Reads a page of a room's history, once the client's queue has room for it.
@@ -223,6 +237,8 @@ class Socket {
     Timers::Id timer = 0;
   };
 
+  // By the name that the session knows.
+  void GiveUpRestored(absl::string_view name);
   void AddHandler(absl::string_view event, EventHandler handler);
   void Dispatch(const IncomingEvent& event);
   void Send(const FrameList& frames);
@@ -241,6 +257,7 @@ class Socket {
   const Namespace name_space_;
   Value data_;
   std::string user_;
+  bool is_user_settled_ = false;  // By the gatekeeper, or by coming back.
   std::shared_ptr<AuthSession> auth_session_;
   bool is_accepted_ = false;
   bool is_connected_ = false;

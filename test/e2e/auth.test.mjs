@@ -74,6 +74,26 @@ story("rooms are as open as the grants say",
     assert.equal(await code(ann.history("user/ann/x")), "forbidden");
   });
 
+story("who is in a room is told, and watched, by those with the right only, until a newer token takes it away",
+  { edges: ["node"], brokerFlags: ["--presence_feed=/:lobby"], edgeFlags: [`--auth_keys=${esFile}`, "--grant=join=*"] },
+  async (cluster) => {
+    const client = (user, claims) => cluster.client(0, { auth: { token: es.token(user, claims) } });
+    const ann = await client("ann", { roomlog: { presence: ["lobby"] } });
+    const bob = await client("bob");
+    for (const options of [{}, { list: "users" }, { watch: true }]) {
+      assert.equal((await bob.ask("presence", ["lobby", options])).error.code, "forbidden");
+      assert.equal((await ann.ask("presence", ["hall", options])).error.code, "forbidden");
+      assert.ok((await ann.ask("presence", ["lobby", options])).ok);
+    }
+    await bob.join("lobby");
+    const heard = () => ann.events.filter(({ name }) => name === "roomlog:presence").map(({ data }) => data);
+    await until(() => heard().length === 1, "bob to be told of");
+    assert.equal(heard()[0].user, "bob");
+    const renewed = await ann.ask("auth:renew", [{ token: es.token("ann") }]);
+    assert.deepEqual(renewed.unwatched, ["lobby"]);
+    assert.equal((await ann.ask("presence", ["lobby"])).error.code, "forbidden");
+  });
+
 story("keys are replaced while the node runs, and clients stay",
   { edges: ["node"], edgeFlags: [`--auth_keys=${join(directory, "rotating")}`, "--grant=all=*"] },
   async (cluster) => {

@@ -297,6 +297,10 @@ int Run() {
       next();
     });
   }
+  io.Use([](Socket& socket, const Next& next) {
+    socket.SetUser(socket.Handshake().auth["user"].AsString());
+    next();
+  });
   io.OnConnection(Serve);
   io.On("announce", [&io](const Args& args) {
     io.Local().Emit("announced", args[0], absl::GetFlag(FLAGS_name));

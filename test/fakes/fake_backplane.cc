@@ -270,4 +270,8 @@ void FakeBackplane::Read(HistoryRequest request, ReadDone done) {
   reads_.emplace_back(std::move(request), std::move(done));
 }
 
+void FakeBackplane::ReadMembers(MembersRequest, MembersDone done) {
+  std::move(done)(MembersPage());
+}
+
 }  // namespace roomlog

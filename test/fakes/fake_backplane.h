@@ -100,6 +100,8 @@ class FakeBackplane final : public Backplane {
   RoomHandle Follow(const RoomKey& room) override;
   void Unfollow(RoomHandle room) override;
   void Read(HistoryRequest request, ReadDone done) override;
+  // Nobody is anywhere: it keeps no sessions.
+  void ReadMembers(MembersRequest, MembersDone done) override;
   absl::Status health() const override { return absl::OkStatus(); }
 
  private:

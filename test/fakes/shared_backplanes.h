@@ -35,7 +35,7 @@ class SharedBackplanes {
   // Lets the time of sessions pass.
   void Expire(absl::Duration after) {
     now_ms_ += absl::ToInt64Milliseconds(after);
-    log_.ExpireSessions(now_ms_, Deliver());
+    log_.SettleSessions(now_ms_, Deliver());
   }
 
   void Settle() {
@@ -91,6 +91,15 @@ class SharedBackplanes {
           [this, request = std::move(request),
            done = std::make_shared<ReadDone>(std::move(done))] {
             told.push_back([done, page = all.log_.Read(request)] {
+              std::move (*done)(page);
+            });
+          });
+    }
+    void ReadMembers(MembersRequest request, MembersDone done) override {
+      all.asked_.push_back(
+          [this, request = std::move(request),
+           done = std::make_shared<MembersDone>(std::move(done))] {
+            told.push_back([done, page = all.log_.ReadMembers(request)] {
               std::move (*done)(page);
             });
           });

@@ -27,6 +27,9 @@ class BackplaneWrapper : public Backplane, public RoomFollower {
   void Read(HistoryRequest request, ReadDone done) override {
     below_->Read(std::move(request), std::move(done));
   }
+  void ReadMembers(MembersRequest request, MembersDone done) override {
+    below_->ReadMembers(std::move(request), std::move(done));
+  }
   absl::Status health() const override { return below_->health(); }
 
   // RoomFollower:

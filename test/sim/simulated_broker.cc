@@ -1,7 +1,11 @@
 #include "test/sim/simulated_broker.h"
 
 #include <iterator>
+#include <set>
 #include <utility>
+
+#include "base/room_key.h"
+#include "sessions/room_members.h"
 
 namespace roomlog {
 namespace {
@@ -47,6 +51,11 @@ absl::StatusOr<std::unique_ptr<SimulatedBroker>> SimulatedBroker::Start(
       broker->log_->epoch(), broker->options_.limits, clock,
       static_cast<Journal&>(*broker), static_cast<HistoryReads&>(*broker),
       *broker->transport_, std::move(say));
+  std::vector<JournalResult> members;
+  broker->applier_->TellMembers(&members);
+  for (JournalResult& result : members) {
+    broker->core_->OnJournalResult(std::move(result));
+  }
   broker->Tick();
   return broker;
 }
@@ -174,6 +183,30 @@ void SimulatedBroker::Resume() {
     if (*alive_) what();
   }
   if (*alive_) network_.Resume("");
+}
+
+void SimulatedBroker::CheckMembers(Oracle& oracle) const {
+  // The core has not heard of all of them yet, or never will.
+  if (!results_.empty() || !*alive_) return;
+  std::vector<JournalResult> told;
+  applier_->TellMembers(&told);
+  RoomMembers wanted;
+  std::set<std::string> rooms;
+  for (const JournalResult& result : told) {
+    for (const MemberChange& member :
+         std::get<MembersChanged>(result).changes) {
+      wanted.Apply(member);
+      for (const std::string& room : member.joined) {
+        rooms.insert(RoomKey::Make(member.name_space, room)->text());
+      }
+    }
+  }
+  const RoomMembers& known = core_->members();
+  size_t wrong = wanted.room_count() == known.room_count() ? 0 : 1;
+  for (const std::string& room : rooms) {
+    if (wanted.Count(room) != known.Count(room)) ++wrong;
+  }
+  oracle.OnSize("rooms of whose members nodes are told wrong", wrong, 0);
 }
 
 void SimulatedBroker::CheckSizes(Oracle& oracle) const {

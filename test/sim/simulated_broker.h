@@ -64,6 +64,8 @@ class SimulatedBroker final : private Journal, private HistoryReads {
   void Pause();
   void Resume();
   void CheckSizes(Oracle& oracle) const;
+  // Whether nodes are told of the members that the sessions say.
+  void CheckMembers(Oracle& oracle) const;
 
  private:
   SimulatedBroker(SimulatedBrokerOptions options, MemoryDisk& disk,

@@ -295,7 +295,10 @@ void SimulatedRun::Heal() {
 }
 
 void SimulatedRun::CheckSizes() {
-  if (broker_ != nullptr) broker_->CheckSizes(oracle_);
+  if (broker_ != nullptr) {
+    broker_->CheckSizes(oracle_);
+    broker_->CheckMembers(oracle_);
+  }
   for (const NodePlace& node : nodes_) {
     if (node.edge != nullptr) node.edge->CheckSizes(oracle_);
   }
