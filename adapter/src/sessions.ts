@@ -457,8 +457,13 @@ export class Sessions {
 
   #onChangeRefused(session: Session, error: RoomlogError): void {
     if (this.#byId.get(session.id) !== session) return;
-    if (error.code === "fenced") this.#onFenced(session);
-    else if (error.code !== "not_found") this.#giveUp(session, error);
+    // Whoever is told of a change that the session does not have would come back without
+    // it, and not know.
+    if (error.code !== "fenced" && error.code !== "not_found") {
+      this.#host.warn(error, `socket ${session.id} cannot be recovered any more`);
+      session.changes.whenSaid((name) => this.#keeper.end(name));
+    }
+    this.#onFenced(session);
   }
 
   #onNotice({ privateId, claim, fenced }: SessionNotice): void {
@@ -466,13 +471,14 @@ export class Sessions {
     if (fenced && session?.changes.name?.claim === claim) this.#onFenced(session);
   }
 
-  // Another connection has its session. Told so, an official client does not come back
-  // by itself: it would take the session from whoever has it now, and so for ever.
+  // Another connection has its session, or it is over. Not told to go: it may be an
+  // earlier connection of its own, looked at late, that has taken the session. If its
+  // client is there it comes back.
   #onFenced(session: Session): void {
     const socket = this.#host.sockets.get(session.id);
     session.changes.stop();
     this.#forget(session);
-    if (socket) socket.disconnect();
+    if (socket) socket.client.conn.close();
     else this.#host.removeFromRooms(session.id);
   }
 }

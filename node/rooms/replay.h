@@ -74,10 +74,12 @@ class Replay {
 
   size_t sent() const { return sent_; }
 
-  // position(), or if the room is silent before that, its last known event.
+  // position(), or if the room is silent before that, its last known event; not
+  // before the end of the gap.
   Position last_known() const {
     if (cursor_ != through_.offset) return position();
-    return {through_.epoch, std::max(known_, after_)};
+    const Offset gap_end = gap_.has_value() ? gap_->to.offset : Offset();
+    return {through_.epoch, std::max({known_, after_, gap_end})};
   }
 
  private:

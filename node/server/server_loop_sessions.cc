@@ -323,15 +323,10 @@ void ServerLoop::EndSession(Socket& socket, absl::string_view reason) {
 void ServerLoop::OnFenced(SocketWire& wire) {
   const auto found = sockets_.find(&wire);
   if (found == sockets_.end()) return;
-  const bool is_accepted = found->second->is_accepted_;
   End(*found->second, "forced close");
-  // Told so, an official client does not come back by itself: it would take the
-  // session from whoever has it now, and so for ever.
-  if (is_accepted) {
-    wire.Disconnect();
-  } else {
-    wire.CutOff();
-  }
+  // Not told to go: it may be an earlier connection of its own, looked at late,
+  // that has taken the session. If its client is there it comes back.
+  wire.CutOff();
 }
 
 void ServerLoop::OnExpired(const proto::SessionNotice& notice) {

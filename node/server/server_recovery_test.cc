@@ -332,8 +332,9 @@ TEST_F(ServerRecoveryTest, ALaterConnectionFencesTheOneBefore) {
     ann.TakeIn(first);
     FakeSocket& second = Connect(same_server ? a_ : b_, ann.auth());
     EXPECT_EQ(second.id(), first.id());
-    // It hears so, and does not come back by itself.
-    EXPECT_TRUE(first.disconnected());
+    // It is not told to go: if its client is there it comes back.
+    EXPECT_TRUE(first.is_cut_off());
+    EXPECT_FALSE(first.disconnected());
     EXPECT_THAT(connections_, Contains("gone: forced close"));
     EXPECT_EQ(connections_.back(),
               same_server ? "recovered" : connections_.back());
@@ -344,6 +345,25 @@ TEST_F(ServerRecoveryTest, ALaterConnectionFencesTheOneBefore) {
     EXPECT_THAT(second.TakeSent(), ElementsAre(HasSubstr("you")));
     connections_.clear();
   }
+}
+
+// Else it would be told that it is in a room, and come back without it.
+TEST_F(ServerRecoveryTest, WhoseSessionIsAnothersIsNotToldOfAJoin) {
+  Start();
+  FakeSocket& first = Connect(a_);
+  OfficialClient ann;
+  ann.TakeIn(first);
+  backplanes_.Hold(0, true);  // The notice that it is fenced does not arrive.
+  bool joined = false;
+  SocketOf(first).Join("room", FromNow{},
+                       [&](const absl::StatusOr<Joined>& answer) {
+                         joined = answer.ok();
+                       });
+  Connect(b_, ann.auth());
+  backplanes_.Hold(0, false);
+  Settle();
+  EXPECT_FALSE(joined);
+  EXPECT_TRUE(first.is_cut_off());
 }
 
 TEST_F(ServerRecoveryTest, MiddlewaresRunAgainUnlessTheyAreSkipped) {

@@ -281,19 +281,17 @@ void SessionKeeper::PublishChange(SocketWire& socket,
       status = absl::UnavailableError(status.message());
     } else if (!status.ok() && is_ours) {
       Remove(*socket);
-      if (absl::IsFailedPrecondition(status)) {
-        std::move(done)(status);
-        listener_.on_fenced(*socket);
-        return;
-      }
-      if (!absl::IsNotFound(status)) {
-        // It cannot be kept as it is, so it is not kept at all.
+      if (!absl::IsFailedPrecondition(status) && !absl::IsNotFound(status)) {
+        // It cannot be kept as it is, so it is not kept at all; or it was
+        // refused before, and nobody knows any more why.
         listener_.log(
             absl::StrCat("a session in ", name.name_space,
                          " cannot be recovered any more: ", status.message()));
         Close(name);
-        status = absl::NotFoundError(status.message());
       }
+      // It is another's, or over. Whoever is told of a change that the session
+      // does not have would come back without it, and not know.
+      listener_.on_fenced(*socket);
     }
     std::move(done)(std::move(status));
   });

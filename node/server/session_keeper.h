@@ -75,7 +75,8 @@ class SessionKeeper final : public SessionChanges {
 
   // What the broker told. None of them is called from within a call to this.
   struct Listener {
-    // Another connection has the socket's session, which is no longer here.
+    // The socket's session is no longer here: another connection has it, or it
+    // is over.
     std::function<void(SocketWire& socket)> on_fenced;
     // A session that this loop had last is over.
     std::function<void(const proto::SessionNotice& notice)> on_expired;

@@ -196,12 +196,18 @@ TEST_F(SessionKeeperTest, TellsWhatBecameOfAChange) {
       {absl::OkStatus(), {"OK"}, true, false},
       {absl::UnavailableError(""), {"UNAVAILABLE"}, true, false},
       {absl::ResourceExhaustedError(""), {"UNAVAILABLE"}, true, false},
-      {absl::NotFoundError(""), {"NOT_FOUND"}, false, false},
-      {absl::FailedPreconditionError(""),
-       {"FAILED_PRECONDITION", "fenced 12345678901234567890"},
+      {absl::NotFoundError(""),
+       {"fenced 12345678901234567890", "NOT_FOUND"},
        false,
        false},
-      {absl::InvalidArgumentError(""), {"logged", "NOT_FOUND"}, false, true},
+      {absl::FailedPreconditionError(""),
+       {"fenced 12345678901234567890", "FAILED_PRECONDITION"},
+       false,
+       false},
+      {absl::InvalidArgumentError(""),
+       {"logged", "fenced 12345678901234567890", "INVALID_ARGUMENT"},
+       false,
+       true},
   };
   for (const auto& c : cases) {
     told_.clear();

@@ -209,7 +209,7 @@ test("a session is had by one: whoever had it is cut off", async () => {
     const gone = new Promise((done) => last.socket.on("disconnect", done));
     await other.connect(to);
     assert.equal(other.socket.id, id);
-    assert.equal(await gone, "io server disconnect", to.name);
+    assert.equal(await gone, "transport close", to.name);
     last = other;
   }
 });

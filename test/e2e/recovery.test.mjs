@@ -219,7 +219,7 @@ test("of two with one private id the later has the session", async () => {
   await twin.connect(1);
   assert.equal(twin.socket.id, id);
   assert.equal(twin.socket.recovered, true);
-  assert.equal(await withTimeout(gone, kPatienceMs, "the older to be closed"), "io server disconnect");
+  assert.equal(await withTimeout(gone, kPatienceMs, "the older to be closed"), "transport close");
 });
 
 test("who left by itself begins anew", async () => {

@@ -63,10 +63,12 @@ void SimulatedConnection::Write(std::string packet) {
   }
   queued_bytes_ += (packet.size() + kQueuedFrameOverheadBytes) * kWeight;
   queue_.push_back(std::move(packet));
-  if (queued_bytes_ > kClientBufferBytesHardMax && !is_cut_ &&
-      !is_queue_ignored_) {
-    Cut(absl::ZeroDuration(), kLatencyMax);
-  }
+  if (queued_bytes_ <= kClientBufferBytesHardMax || is_queue_ignored_) return;
+  if (!is_cut_) return Cut(absl::ZeroDuration(), kLatencyMax);
+  // The node, which has not noticed that it is cut, closes it.
+  Later(clock_.Steady(), [this] {
+    if (edge_ != nullptr) edge_->OnCut(*this, "forced close");
+  });
 }
 
 void SimulatedConnection::Carry(std::string packet) {
