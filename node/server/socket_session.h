@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,7 +43,7 @@ struct SocketSession {
 
   RoomKey direct_room;
   Direct direct = Direct::kOut;
-  std::deque<Emit> waiting;
+  std::list<Emit> waiting;
   size_t waiting_bytes = 0;
 
   // Of a client that has come back, until it is let in.
