@@ -140,10 +140,16 @@ void PollingTransport::Flush() {
   std::string payload;
   for (const SharedFramePtr& frame : queue_) AppendToPayload(*frame, &payload);
   DropQueue();
-  if (state_ == State::kClosing) {
-    // Alone, a goodbye comes behind a noop, as from the official server; if
-    // this poll was waiting for it, without.
-    if (payload.empty() && !closes_a_poll_) AppendToPayload("6", &payload);
+  if (state_ == State::kClosing && had_frames) {
+    // The goodbye has an answer of its own, as from the official server: the
+    // official client takes in a message only after the whole answer, and what
+    // comes to a connection that has closed by then it keeps for the next one,
+    // where it would hear it twice.
+    closes_a_poll_ = false;
+  } else if (state_ == State::kClosing) {
+    // It comes behind a noop, as from the official server; if this poll was
+    // waiting for it, without.
+    if (!closes_a_poll_) AppendToPayload("6", &payload);
     AppendToPayload("1", &payload);
     state_ = State::kOver;
     close_deadline_ = absl::InfiniteDuration();

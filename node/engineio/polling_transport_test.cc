@@ -222,15 +222,21 @@ TEST_F(PollingTransportTest, LeavesNoPostUnansweredWhenItCloses) {
   EXPECT_TRUE(post->answer().closes);
 }
 
+// Not in one answer: see Flush().
 TEST_F(PollingTransportTest, ClosesBehindWhatIsQueued) {
   polling_.Send(MakeFrame("last"));
   polling_.Close(now_);
   polling_.Send(MakeFrame("never"));
   const auto poll = Poll();
   polling_.Flush();
-  EXPECT_EQ(poll->Told(),
-            "200 4last\x1e"
+  EXPECT_EQ(poll->Told(), "200 4last");
+  EXPECT_FALSE(polling_.is_over());
+  const auto next = Poll();
+  polling_.Flush();
+  EXPECT_EQ(next->Told(),
+            "200 6\x1e"
             "1");
+  EXPECT_TRUE(polling_.is_over());
 }
 
 TEST_F(PollingTransportTest, ForgetsWhoDoesNotPollAnyMore) {

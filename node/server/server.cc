@@ -45,8 +45,9 @@ class Server::Runtime {
   }
 
   ~Runtime() {
+    // Their threads, and the program's, may still ask which loops there are;
+    // what is posted to them from here on is dropped.
     for (const auto& loop : loops_) loop->loop().port()->Close();
-    core_.loops.clear();
     // The engine ends its threads, and with them every use of what follows.
     engine_.reset();
     loops_.clear();

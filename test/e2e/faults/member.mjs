@@ -50,9 +50,13 @@ export class Member {
     return this.#rooms;
   }
 
-  // The connection breaks, without a word.
+  // The connection breaks, without a word. Not within an upgrade: engine.io-client
+  // would close while it takes in an answer, and its events be kept for the next
+  // connection. No network does that.
   cut() {
-    this.socket.io.engine?.close();
+    const { engine } = this.socket.io;
+    if (engine?.upgrading) engine.once("upgrade", () => setTimeout(() => engine.close()));
+    else engine?.close();
   }
 
   close() {
