@@ -136,7 +136,14 @@ void Oracle::OnHeard(const std::string& reader_name, const std::string& room,
     reader.cursor = std::exchange(reader.comes_again_after, std::nullopt);
     reader.owed.clear();
   }
+  const uint64_t last_heard = std::exchange(reader.last_heard, at);
   if (reader.cursor.has_value() && at <= *reader.cursor) {
+    // What was told to be missing may come after all, to a client that comes
+    // back from before it.
+    if (at > last_heard && at > reader.last_gap.after &&
+        at <= reader.last_gap.through) {
+      return;
+    }
     Report("P4", absl::StrCat(who, " heard ", Describe(at), " after ",
                               Describe(*reader.cursor)));
     return;
@@ -216,6 +223,7 @@ void Oracle::OnGap(const std::string& reader_name, const std::string& room,
                                 Describe(missing), " before the gap"));
     }
   }
+  reader.last_gap = {gap.from.offset.value(), to};
   reader.cursor = reader.epoch == gap.to.epoch
                       ? std::max(reader.cursor.value_or(0), to)
                       : to;

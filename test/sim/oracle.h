@@ -120,6 +120,8 @@ class Oracle {
     Epoch epoch;                 // 0: not known.
     std::optional<uint64_t> cursor;
     std::vector<Range> owed;  // Missing, and to be told when it has joined.
+    uint64_t last_heard = 0;
+    Range last_gap = {0, 0};  // That it was told of.
   };
   struct RoomTruth {
     std::set<uint64_t> offsets;  // Of events that are not lost.

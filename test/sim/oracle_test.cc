@@ -37,6 +37,15 @@ struct Story {
 
 TEST(OracleTest, FindsNothingWhereAllIsWell) {
   const std::vector<Story> stories = {
+      {"what was told to be missing comes after all",
+       [](Oracle& oracle) {
+         Join(oracle, 0);
+         WriteThree(oracle);
+         oracle.OnDamaged(Offset(1));
+         oracle.OnGap("ann", "room", Oracle::Gap{At(0), At(2), "damage"});
+         oracle.OnHeard("ann", "room", At(2), "b");
+         oracle.OnHeard("ann", "room", At(3), "c");
+       }},
       {"who is there asks for the past, and hears the present until it comes",
        [](Oracle& oracle) {
          Join(oracle, 0);
@@ -165,6 +174,15 @@ TEST(OracleTest, FindsWhatIsBroken) {
          oracle.OnJoining("ann", "room", At(0));
          oracle.OnHeard("ann", "room", At(2), "b");
          oracle.OnHeard("ann", "room", At(1), "a");
+       }},
+      {"P4", "what was told to be missing comes twice",
+       [](Oracle& oracle) {
+         Join(oracle, 0);
+         WriteThree(oracle);
+         oracle.OnDamaged(Offset(1));
+         oracle.OnGap("ann", "room", Oracle::Gap{At(0), At(2), "damage"});
+         oracle.OnHeard("ann", "room", At(2), "b");
+         oracle.OnHeard("ann", "room", At(2), "b");
        }},
       {"P4", "what a join sends again comes once more",
        [](Oracle& oracle) {
