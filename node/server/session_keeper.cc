@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,6 +53,7 @@ struct SessionKeeper::Restoring {
   proto::SessionOperation operation;
   RestoreDone done;  // Null once it was answered.
   Timers::Id timer = 0;
+  std::optional<absl::Duration> began_at;  // Its turn.
 };
 
 SessionKeeper::SessionKeeper(RoomLayer& rooms, Timers& timers,
@@ -166,12 +168,40 @@ void SessionKeeper::Restore(const Asked& asked, RestoreDone done) {
   restore->set_offset(PlaceOf(asked.offset));
   restore->set_breakable(asked.is_breakable);
   restoring->done = std::move(done);
-  restoring->timer =
-      timers_.At(clock_.Steady() + kSessionRestoreTime, [restoring] {
-        std::exchange(restoring->done, nullptr)(
-            absl::DeadlineExceededError("the broker did not answer"));
-      });
-  TryRestore(restoring);
+  AwaitRestored(restoring, clock_.Steady() + kSessionRestoreTime);
+  restores_waiting_.push_back(restoring);
+  BeginRestores();
+}
+
+void SessionKeeper::BeginRestores() {
+  // One that is answered at once begins the next.
+  if (std::exchange(is_beginning_restores_, true)) return;
+  while (!restores_waiting_.empty() && restores_under_way_ < kRestoresAtOnce) {
+    const std::shared_ptr<Restoring> restoring = restores_waiting_.front();
+    restores_waiting_.pop_front();
+    if (restoring->done == nullptr) continue;
+    restoring->began_at = clock_.Steady();
+    ++restores_under_way_;
+    TryRestore(restoring);
+  }
+  is_beginning_restores_ = false;
+}
+
+void SessionKeeper::AwaitRestored(const std::shared_ptr<Restoring>& restoring,
+                                  absl::Duration deadline) {
+  restoring->timer = timers_.At(deadline, [this, restoring] {
+    // While the broker answers others, the time that it waited for its turn
+    // does not count.
+    const absl::Duration now = clock_.Steady();
+    const absl::Duration later =
+        restoring->began_at.value_or(now) + kSessionRestoreTime;
+    if (later > now && restore_answered_at_ + kSessionRestoreTime > now) {
+      AwaitRestored(restoring, later);
+      return;
+    }
+    EndRestore(*restoring,
+               absl::DeadlineExceededError("the broker did not answer"));
+  });
 }
 
 void SessionKeeper::TryRestore(const std::shared_ptr<Restoring>& restoring) {
@@ -190,6 +220,7 @@ void SessionKeeper::TryRestore(const std::shared_ptr<Restoring>& restoring) {
       to_restore_again_.push_back(restoring);
       return;
     }
+    restore_answered_at_ = clock_.Steady();
     proto::SessionRecord record;
     if (answer.ok() &&
         (answer->session.empty() || !record.ParseFromString(answer->session))) {
@@ -198,13 +229,20 @@ void SessionKeeper::TryRestore(const std::shared_ptr<Restoring>& restoring) {
       return;
     }
     timers_.Cancel(restoring->timer);
-    RestoreDone done = std::exchange(restoring->done, nullptr);
     if (answer.ok()) {
-      std::move(done)(Restored{name, std::move(record), answer->position});
+      EndRestore(*restoring,
+                 Restored{name, std::move(record), answer->position});
     } else {
-      std::move(done)(answer.status());
+      EndRestore(*restoring, answer.status());
     }
   });
+}
+
+void SessionKeeper::EndRestore(Restoring& restoring,
+                               absl::StatusOr<Restored> restored) {
+  if (restoring.began_at.has_value()) --restores_under_way_;
+  std::exchange(restoring.done, nullptr)(std::move(restored));
+  BeginRestores();
 }
 
 // ---- While it is here ----

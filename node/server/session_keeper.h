@@ -98,9 +98,10 @@ class SessionKeeper final : public SessionChanges {
   // broker keeps too many.
   void Open(Opening opened, OpenDone done);
 
-  // Asks for a session. Answered once, within kSessionRestoreTime:
-  // DEADLINE_EXCEEDED after that, and the session is closed should it come all
-  // the same. NOT_FOUND: there is none, or no more, or it is another user's.
+  // Asks for a session: kRestoresAtOnce at a time, the others in turn. Answered
+  // once; DEADLINE_EXCEEDED if the broker did not within kSessionRestoreTime,
+  // and the session is closed should it come all the same. NOT_FOUND: there is
+  // none, or no more, or it is another user's.
   void Restore(const Asked& asked, RestoreDone done);
 
   // From here on `socket` has the session. No other socket may.
@@ -146,7 +147,11 @@ class SessionKeeper final : public SessionChanges {
                Backplane::PublishDone done);
   void PublishChange(SocketWire& socket,
                      const proto::SessionOperation& operation, Done done);
+  void BeginRestores();
   void TryRestore(const std::shared_ptr<Restoring>& restoring);
+  void AwaitRestored(const std::shared_ptr<Restoring>& restoring,
+                     absl::Duration deadline);
+  void EndRestore(Restoring& restoring, absl::StatusOr<Restored> restored);
   void Say(Ending ending);
   void Publish(Ending ending);
   void Heard();
@@ -167,6 +172,10 @@ class SessionKeeper final : public SessionChanges {
   // What could not be said, to be said at the next tick.
   std::deque<Ending> to_say_again_;
   std::vector<std::shared_ptr<Restoring>> to_restore_again_;
+  std::deque<std::shared_ptr<Restoring>> restores_waiting_;
+  size_t restores_under_way_ = 0;
+  bool is_beginning_restores_ = false;
+  absl::Duration restore_answered_at_ = -absl::InfiniteDuration();
   size_t unheard_ = 0;
   std::vector<std::function<void()>> when_heard_;
 };

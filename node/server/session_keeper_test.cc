@@ -14,6 +14,7 @@
 namespace roomlog {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -172,6 +173,49 @@ TEST_F(SessionKeeperTest, RestoresOnceTheBrokerIsBack) {
   EXPECT_THAT(told_, ElementsAre("restored ann"));
   keeper_.OnTick();
   EXPECT_THAT(broker_.asked, IsEmpty());
+}
+
+TEST_F(SessionKeeperTest, AsksForSomeSessionsAtATime) {
+  for (size_t i = 0; i < kRestoresAtOnce + 2; ++i) {
+    keeper_.Restore({.name_space = "/",
+                     .private_id = absl::StrCat("client ", i)},
+                    NoteRestored());
+  }
+  EXPECT_EQ(broker_.asked.size(), kRestoresAtOnce);
+  broker_.Answer(absl::NotFoundError("no such session"));
+  EXPECT_THAT(told_, ElementsAre("NOT_FOUND"));
+  EXPECT_EQ(broker_.asked.size(), kRestoresAtOnce);
+  EXPECT_EQ(broker_.asked.back().first.private_id(),
+            absl::StrCat("client ", kRestoresAtOnce));
+}
+
+TEST_F(SessionKeeperTest, WhoWaitsForHisTurnWaitsWhileTheBrokerAnswers) {
+  for (size_t i = 0; i < kRestoresAtOnce + 1; ++i) {
+    keeper_.Restore({.name_space = "/",
+                     .private_id = absl::StrCat("client ", i)},
+                    NoteRestored());
+  }
+  Advance(kSessionRestoreTime - absl::Seconds(1));
+  while (broker_.asked.size() > 1) {
+    broker_.Answer(absl::NotFoundError("no such session"));
+  }
+  told_.clear();
+  Advance(absl::Seconds(1));
+  // The one that it asked for last is not too late yet.
+  EXPECT_THAT(told_, IsEmpty());
+  broker_.Answer(absl::NotFoundError("no such session"));
+  EXPECT_THAT(told_, ElementsAre("NOT_FOUND"));
+}
+
+TEST_F(SessionKeeperTest, NobodyWaitsForABrokerThatAnswersNobody) {
+  for (size_t i = 0; i < kRestoresAtOnce + 1; ++i) {
+    keeper_.Restore({.name_space = "/",
+                     .private_id = absl::StrCat("client ", i)},
+                    NoteRestored());
+  }
+  Advance(kSessionRestoreTime);
+  EXPECT_EQ(told_.size(), kRestoresAtOnce + 1);
+  EXPECT_THAT(told_, Each("DEADLINE_EXCEEDED"));
 }
 
 TEST_F(SessionKeeperTest, WhatIsRestoredTooLateIsClosed) {

@@ -42,6 +42,10 @@ inline constexpr absl::Duration kSessionOpenTime = absl::Seconds(2);
 // How long a client that asks for its session waits while the broker is away:
 // longer than one takes to start again. After that it begins anew.
 inline constexpr absl::Duration kSessionRestoreTime = absl::Seconds(15);
+// Sessions for which one loop asks the broker at a time. When thousands come
+// back at once, what is published meanwhile waits for so many at most: some
+// milliseconds.
+inline constexpr size_t kRestoresAtOnce = 32;
 // How long a socket that the program disconnects waits for what was said to it
 // before: longer than a broker that is there takes, and not so long that
 // whoever is thrown out could stay while there is none.
@@ -68,8 +72,8 @@ inline constexpr size_t kCatchUpBytesMax = size_t{4} << 20;
 // the last time, are at least so many.
 inline constexpr size_t kCatchUpPageEventsMin = 16;
 // Events of the log that one loop hands to those who asked for them before it
-// looks after live events again: some milliseconds' work.
-inline constexpr size_t kReadEventsPerTurn = 1024;
+// looks after live events again: about a millisecond's work.
+inline constexpr size_t kReadEventsPerTurn = 256;
 // Recoveries for which one loop collects at a time: each holds kRecoveryBytesMax
 // at most. Others wait, as many as there are clients.
 inline constexpr size_t kRecoveriesAtOnce = 256;
