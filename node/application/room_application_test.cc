@@ -296,6 +296,49 @@ TEST_F(RoomApplicationTest, AnOffsetMayComeFromAnotherRoom) {
   EXPECT_THAT(Heard(socket), ElementsAre(Joined(1, "e-2", 0), "2"));
 }
 
+// What a member hears between asking and the answer is not history to it.
+TEST_F(RoomApplicationTest, AMemberIsNotSentAgainWhatCameSinceItJoined) {
+  Say(1);
+  FakeSocket& socket = Connect();
+  Emit(socket, "join", R"("r")", 1);
+  backplane_.Settle();
+  Say(2);
+  backplane_.Settle();
+  EXPECT_THAT(Heard(socket), ElementsAre(Joined(1, "e-1", 0), "2", "3"));
+  Emit(socket, "join", R"("r",{"after":"e-2"})", 2);
+  EXPECT_THAT(Heard(socket), ElementsAre(Joined(2, "e-3", 0)));
+  Say(1);
+  backplane_.Settle();
+  EXPECT_THAT(Heard(socket), ElementsAre("4"));
+}
+
+TEST_F(RoomApplicationTest, WhoLeftIsSentWhatCameSinceItJoined) {
+  FakeSocket& socket = Connect();
+  Emit(socket, "join", R"("r")");
+  backplane_.Settle();
+  Say(2);
+  backplane_.Settle();
+  Heard(socket);
+  Emit(socket, "leave", R"("r")");
+  Emit(socket, "join", R"("r",{"after":"e-1"})", 2);
+  backplane_.Settle();
+  EXPECT_THAT(Heard(socket), ElementsAre("2", Joined(2, "e-2", 1)));
+}
+
+TEST_F(RoomApplicationTest, AMemberIsSentAgainWhatWasToldToBeMissing) {
+  FakeSocket& socket = Connect();
+  Emit(socket, "join", R"("r")", 1);
+  backplane_.Settle();
+  Say(2);
+  backplane_.LoseDeliveries(room_, GapReason::kDamage);
+  backplane_.Settle();
+  EXPECT_THAT(Heard(socket), ElementsAre(Joined(1, "e-0", 0),
+                                         GapTold("damage", "e-0", "e-2")));
+  Emit(socket, "join", R"("r",{"after":"e-0"})", 2);
+  backplane_.Settle();
+  EXPECT_THAT(Heard(socket), ElementsAre("1", "2", Joined(2, "e-2", 2)));
+}
+
 // A client that was on a node that is ahead must not hear twice here what it
 // heard there.
 TEST_F(RoomApplicationTest, AnOffsetMayBeAheadOfWhatThisNodeHasSeen) {

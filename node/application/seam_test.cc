@@ -81,6 +81,7 @@ class Listener {
       ExpectContiguous(last_, {from.epoch, from.offset.Next()});
     }
     last_ = to;
+    heard_since_ = to;
   }
 
   void OnAnswer(bool ok, absl::string_view json) {
@@ -97,6 +98,12 @@ class Listener {
     if (!ok) return;
     const Position at = *ParsePosition(Member(json, "offset"));
     const std::string reason = Member(json, "reason");
+    if (HasHeardSince(*join, at)) {
+      ASSERT_EQ(at, last_);
+      ASSERT_TRUE(replayed.empty()) << "sent again what it has";
+      ASSERT_TRUE(reason.empty());
+      return;
+    }
     if (in_ && at != last_) {
       // Only by its own word was it ahead of the node, or is it now.
       ASSERT_EQ(at.epoch, last_.epoch);
@@ -105,6 +112,7 @@ class Listener {
           << "joining anew moved the member";
     }
     if (join->kind == Join::kAfter && at == join->after) ahead_ = at;
+    if (!in_ || at == ahead_) heard_since_ = at;
     in_ = true;
     last_ = at;
     Position from{at.epoch, Offset(0)};
@@ -124,6 +132,14 @@ class Listener {
   }
 
  private:
+  // A member asks for what it heard live.
+  bool HasHeardSince(const Join& join, Position at) const {
+    return in_ && join.kind == Join::kAfter && join.after.epoch == at.epoch &&
+           heard_since_.epoch == at.epoch &&
+           join.after.offset >= heard_since_.offset &&
+           join.after.offset < at.offset;
+  }
+
   // Nothing was said between the two.
   void ExpectContiguous(Position before, Position at) {
     ASSERT_EQ(before.epoch, at.epoch);
@@ -184,6 +200,7 @@ class Listener {
   bool in_ = false;
   Position ahead_;  // Where it said it was, last.
   Position last_;   // Heard everything up to here, or heard of the gap.
+  Position heard_since_;  // Everything after this came, in this membership.
   std::vector<Position> replayed_;
 };
 

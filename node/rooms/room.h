@@ -184,6 +184,10 @@ struct Membership : std::enable_shared_from_this<Membership> {
   // yet.
   bool is_in = false;
   Offset from;
+  // Everything in the room after this was, or will be, sent on this connection:
+  // it has been in the room since, and nothing was missing. None while it is
+  // not in.
+  std::optional<Position> heard_since;
   // In the life of the log before this it had come so far: to be told with the
   // room's gap.
   std::optional<Position> lost_from;

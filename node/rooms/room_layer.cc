@@ -286,6 +286,11 @@ void RoomLayer::BeginJoin(Membership& member) {
   if (place > stream_position_.offset) {
     through.offset = std::max(through.offset, place);
   }
+  if (IsHeard(member, start, through)) {
+    through.offset = std::max(through.offset, member.from);
+    member.Answer(Joined{through});
+    return;
+  }
   member.replay = Replay::ForJoin(member.room.key, start, through,
                                   member.room.position->offset);
   if (log_head_.epoch == member.room.position->epoch) {
@@ -307,9 +312,23 @@ void RoomLayer::BeginJoin(Membership& member) {
   }
 }
 
+bool RoomLayer::IsHeard(const Membership& member, const ReplayStart& start,
+                        Position through) {
+  const AfterPosition* const after = std::get_if<AfterPosition>(&start);
+  if (after == nullptr || !member.is_in || !member.heard_since.has_value()) {
+    return false;
+  }
+  const Position& position = after->position;
+  return position.epoch == through.epoch &&
+         position.epoch == member.heard_since->epoch &&
+         position.offset >= member.heard_since->offset &&
+         position.offset <= through.offset;
+}
+
 void RoomLayer::BeginLeave(Membership& member) {
   RoomClient& client = member.client;
   member.is_in = false;
+  member.heard_since.reset();
   if (client.changes != nullptr) {
     member.step = Membership::Step::kChanging;
     member.Recount();
@@ -353,6 +372,10 @@ void RoomLayer::FinishJoin(Membership& member) {
     joined.position.offset = std::max(end.offset, member.from);
   } else {
     member.from = end.offset;
+  }
+  // What is ahead of this loop it has by its own word only.
+  if (!member.is_in || end.offset > stream_position_.offset) {
+    member.heard_since = {end.epoch, member.from};
   }
   member.is_in = true;
   const bool was_held = EndJoin(member);

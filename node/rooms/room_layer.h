@@ -185,6 +185,10 @@ class RoomLayer final : public RoomFollower {
   void Advance(Membership& member);
   bool CanJoin(const Membership& member) const;
   void BeginJoin(Membership& member);
+  // The join asks a member for what this connection was, or will be, sent
+  // without it. `through`: as far as the room is known.
+  static bool IsHeard(const Membership& member, const ReplayStart& start,
+                      Position through);
   void BeginLeave(Membership& member);
   // The past that was asked for is to be sent now, or in its turn.
   void StartHistory(Membership& member);

@@ -246,6 +246,8 @@ void RoomLayer::SendGap(Membership& member, const Gap& gap) {
         {gap.reason, std::string(room.room()), gap.from, gap.to});
     return;
   }
+  // Asking for it may still bring some of it.
+  member.heard_since = gap.to;
   client.socket.Send(MakeFrame(GapPacket(room.name_space(), room.room(), gap)));
 }
 

@@ -62,6 +62,8 @@ void RoomLayer::BeginCollecting(RoomClient& client) {
     Membership& member = MembershipOf(client, *room);
     member.is_in = true;
     member.from = entry.from;
+    member.heard_since = {session.opened.epoch,
+                          std::max(entry.from, client.cursor)};
     member.Recount();
     if (entry.start.empty()) continue;
     const absl::StatusOr<SessionStart> start = ParseSessionStart(entry.start);

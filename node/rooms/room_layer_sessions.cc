@@ -23,6 +23,7 @@ void RoomLayer::AddRecoverableClient(SocketWire& socket, Position opened,
     Membership& member = MembershipOf(*client, *room);
     member.is_in = true;
     member.from = opened.offset;
+    member.heard_since = opened;
     member.Recount();
   }
   GoOn(*client);

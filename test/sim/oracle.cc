@@ -87,13 +87,10 @@ void Oracle::OnAcknowledged(absl::string_view publisher,
 
 void Oracle::OnJoining(const std::string& reader, const std::string& room,
                        std::optional<Position> after) {
-  auto& rooms = readers_[reader];
-  const bool was_there = rooms.count(room) > 0;
-  Reader& joining = rooms[room] = Reader();
+  Reader& joining = readers_[reader][room] = Reader();
   if (!after.has_value()) return;
   joining.epoch = after->epoch;
   joining.cursor = after->offset.value();
-  if (was_there) joining.comes_again_after = joining.cursor;
 }
 
 void Oracle::OnHeard(const std::string& reader_name, const std::string& room,
@@ -131,11 +128,6 @@ void Oracle::OnHeard(const std::string& reader_name, const std::string& room,
     reader.owed.clear();
   }
   reader.epoch = position.epoch;
-  if (reader.is_joining && reader.comes_again_after.has_value() &&
-      reader.cursor.has_value() && at <= *reader.cursor) {
-    reader.cursor = std::exchange(reader.comes_again_after, std::nullopt);
-    reader.owed.clear();
-  }
   const uint64_t last_heard = std::exchange(reader.last_heard, at);
   if (reader.cursor.has_value() && at <= *reader.cursor) {
     // What was told to be missing may come after all, to a client that comes
@@ -236,6 +228,13 @@ void Oracle::CheckGap(const std::string& reader, const std::string& room,
   const Range range = {gap.from.offset.value(), gap.to.offset.value()};
   if (gap.reason == "epoch" ? !options_.synced && gap.from.epoch != gap.to.epoch
                             : gap.reason == "limit" || MayBeGone(room, range)) {
+    if (gap.reason == "damage") damage_told_.insert({room, range.through});
+    return;
+  }
+  // Who came to a node with some of what the node was told to be missing is
+  // told of the rest, which may be whole.
+  if (gap.reason == "damage" &&
+      damage_told_.count({room, range.through}) > 0) {
     return;
   }
   Report("P5", absl::StrCat(InRoom(reader, room), " was told of a gap of ",

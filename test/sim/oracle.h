@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -114,9 +115,6 @@ class Oracle {
   struct Reader {
     bool is_joining = true;
     bool epoch_changed = false;  // And that was not told yet.
-    // It was there when it asked to be sent again what comes after here: until
-    // that begins it goes on to hear what comes, and then once more.
-    std::optional<uint64_t> comes_again_after;
     Epoch epoch;                 // 0: not known.
     std::optional<uint64_t> cursor;
     std::vector<Range> owed;  // Missing, and to be told when it has joined.
@@ -141,6 +139,7 @@ class Oracle {
   std::map<std::string, RoomTruth> rooms_;
   absl::flat_hash_map<std::string, uint64_t> offset_of_text_;
   std::set<uint64_t> damaged_;
+  std::set<std::pair<std::string, uint64_t>> damage_told_;  // Room, and the end.
   std::map<std::string, std::map<std::string, Reader>> readers_;
   std::map<std::string, uint64_t> last_of_node_;
   uint64_t forgotten_through_ = 0;
