@@ -27,6 +27,11 @@ ABSL_FLAG(std::string, grant, "",
           "What every user may do, beside what his token grants: rules parted "
           "by ';', such as \"join,history=chat/*;publish=user/{sub}/*\". The "
           "rights are join, publish, history, presence, and all.");
+ABSL_FLAG(std::string, api_keys, "",
+          "A file with the keys of the backends that may use the HTTP API "
+          "below /api/v1/: lines of a name, a key of at least 32 characters, "
+          "and perhaps rules as for --grant. Read anew when it changes, and by "
+          "SIGHUP. Empty: the API is off.");
 ABSL_FLAG(bool, open, false,
           "Without keys for tokens: listens on other addresses than the "
           "loopback's, for everybody who can reach them.");
@@ -71,6 +76,7 @@ absl::StatusOr<std::unique_ptr<EdgeAccess>> EdgeAccess::FromFlags(
     const std::string& listen, Log log) {
   std::unique_ptr<EdgeAccess> access(new EdgeAccess(std::move(log)));
   absl::Status status = access->OpenKeys();
+  if (status.ok()) status = access->OpenApiKeys();
   if (status.ok()) status = access->ReadRules();
   if (!status.ok()) return status;
   if (access->keys_ == nullptr) {
@@ -129,6 +135,22 @@ absl::Status EdgeAccess::OpenKeys() {
                  file.status().message());
   }
   keys_ = *std::move(file);
+  return absl::OkStatus();
+}
+
+absl::Status EdgeAccess::OpenApiKeys() {
+  const std::string path = absl::GetFlag(FLAGS_api_keys);
+  if (path.empty()) return absl::OkStatus();
+  watch_.Add(path, [this] {
+    const absl::Status read = api_keys_->Reread();
+    log_(read.ok() ? absl::StrCat("the keys in ", api_keys_->path(),
+                                  " were read anew: ", api_keys()->size())
+                   : absl::StrCat("the keys read before stay in use: ",
+                                  read.message()));
+  });
+  absl::StatusOr<std::unique_ptr<ApiKeyFile>> file = ApiKeyFile::Open(path);
+  if (!file.ok()) return Wrong("api_keys", file.status().message());
+  api_keys_ = *std::move(file);
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/file_watch.h"
+#include "node/api/api_keys.h"
 #include "node/application/access.h"
 #include "node/auth/authentication.h"
 #include "node/auth/key_file.h"
@@ -33,6 +34,10 @@ class EdgeAccess {
   // Lets only clients with a token into the namespace, if there are keys.
   void Protect(const Namespace& name_space);
   AccessRules& rules() { return *rules_; }
+  // Of the HTTP API, as they are now; null: it is off. Any thread.
+  std::shared_ptr<const ApiKeys> api_keys() const {
+    return api_keys_ == nullptr ? nullptr : api_keys_->keys();
+  }
 
   // Reads the files anew. Any thread.
   void Hangup() { watch_.Hangup(); }
@@ -41,11 +46,13 @@ class EdgeAccess {
   explicit EdgeAccess(Log log) : log_(std::move(log)) {}
 
   absl::Status OpenKeys();
+  absl::Status OpenApiKeys();
   absl::Status ReadRules();
 
   const Log log_;
   const SystemClock clock_;
   std::unique_ptr<KeyFile> keys_;
+  std::unique_ptr<ApiKeyFile> api_keys_;
   std::unique_ptr<Authentication> authentication_;
   std::unique_ptr<RoomAccess> rules_;
   FileWatch watch_;  // Last, as its thread uses the others.

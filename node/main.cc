@@ -21,6 +21,7 @@
 #include "base/curve_key.h"
 #include "base/limits.h"
 #include "base/program_flags.h"
+#include "node/api/http_api.h"
 #include "node/application/room_application.h"
 #include "node/edge_access.h"
 #include "node/link/link_keys.h"
@@ -184,8 +185,12 @@ absl::Status Run() {
   if (!access.ok()) return access.status();
   options.on_hangup = [&access = **access] { access.Hangup(); };
 
+  HttpApi api([&access = **access] { return access.api_keys(); });
+  options.engine.routes.push_back(api.Route());
+
   RoomApplication application(name, &(*access)->rules());
   Server server(std::move(options));
+  api.Serve(server);
   const Namespace others = server.Of([](absl::string_view) { return true; });
   for (const Namespace& name_space : {Namespace(server), others}) {
     (*access)->Protect(name_space);

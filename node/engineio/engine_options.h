@@ -4,14 +4,17 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "base/limits.h"
 #include "node/engineio/cors.h"
 #include "node/engineio/engine_session.h"
 #include "node/engineio/handshake.h"
+#include "node/engineio/http_exchange.h"
 #include "node/engineio/session_cookie.h"
 #include "node/engineio/tls_context.h"
 
@@ -20,6 +23,13 @@ namespace roomlog {
 struct Health {
   bool is_healthy = true;
   std::string json = R"({"ok":true})";
+};
+
+// Requests that are answered by others than Engine.IO.
+struct HttpRoute {
+  std::string prefix;  // Of their paths: "/api/".
+  // Keeps the exchange, on its loop, until it is answered.
+  std::function<void(std::shared_ptr<HttpExchange>, size_t loop_index)> handle;
 };
 
 // Functions are called on the loop of the connection concerned: with several
@@ -53,6 +63,8 @@ struct EngineOptions {
   std::string client_directory;
   // Served below "/". Empty: nothing is.
   std::string static_directory;
+  // Asked before `static_directory`.
+  std::vector<HttpRoute> routes;
   // What `/healthz` says: 200, or 503 if it is not healthy.
   std::function<Health()> health;
 };

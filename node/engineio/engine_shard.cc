@@ -80,6 +80,11 @@ void EngineShard::OnHttpGone(HttpConnection& connection) {
 void EngineShard::OnRequest(std::shared_ptr<HttpConnection> connection) {
   const HttpRequest& request = connection->request();
   if (!absl::StartsWith(request.path(), options_.path)) {
+    for (const HttpRoute& route : options_.routes) {
+      if (absl::StartsWith(request.path(), route.prefix)) {
+        return route.handle(std::move(connection), index_);
+      }
+    }
     return connection->Answer(AnswerOther(request));
   }
   if (shared_.client_files.has_value() &&

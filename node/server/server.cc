@@ -69,6 +69,15 @@ class Server::Runtime {
     }
     EngineOptions engine = options_.engine;
     if (!engine.health) engine.health = [this] { return BrokerHealth(); };
+    for (HttpRoute& route : engine.routes) {
+      // So that what is done for a request is done on its loop.
+      route.handle = [this, handle = std::move(route.handle)](
+                         std::shared_ptr<HttpExchange> exchange,
+                         size_t loop_index) {
+        const LoopPort::Scope scope(core_.loops[loop_index].port.get());
+        handle(std::move(exchange), loop_index);
+      };
+    }
     engine_ = std::make_unique<EngineServer>(
         std::move(engine), io_, [this](EngineSession& session, size_t index) {
           LoopRuntime& loop = *loops_[index];

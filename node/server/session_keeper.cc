@@ -210,32 +210,32 @@ void SessionKeeper::TryRestore(const std::shared_ptr<Restoring>& restoring) {
   const SessionName name{restoring->operation.name_space(),
                          restoring->operation.private_id(),
                          restoring->operation.claim()};
-  Publish(restoring->operation, [this, restoring,
-                                 name](absl::StatusOr<PublishAnswer> answer) {
-    if (restoring->done == nullptr) {
-      if (answer.ok()) Close(name);
-      return;
-    }
-    if (!answer.ok() && Passes(answer.status())) {
-      to_restore_again_.push_back(restoring);
-      return;
-    }
-    restore_answered_at_ = clock_.Steady();
-    proto::SessionRecord record;
-    if (answer.ok() &&
-        (answer->session.empty() || !record.ParseFromString(answer->session))) {
-      // It was restored, but the answer that said so was lost.
-      to_restore_again_.push_back(restoring);
-      return;
-    }
-    timers_.Cancel(restoring->timer);
-    if (answer.ok()) {
-      EndRestore(*restoring,
-                 Restored{name, std::move(record), answer->position});
-    } else {
-      EndRestore(*restoring, answer.status());
-    }
-  });
+  Publish(restoring->operation,
+          [this, restoring, name](absl::StatusOr<PublishAnswer> answer) {
+            if (restoring->done == nullptr) {
+              if (answer.ok()) Close(name);
+              return;
+            }
+            if (!answer.ok() && Passes(answer.status())) {
+              to_restore_again_.push_back(restoring);
+              return;
+            }
+            restore_answered_at_ = clock_.Steady();
+            proto::SessionRecord record;
+            if (answer.ok() && (answer->session.empty() ||
+                                !record.ParseFromString(answer->session))) {
+              // It was restored, but the answer that said so was lost.
+              to_restore_again_.push_back(restoring);
+              return;
+            }
+            timers_.Cancel(restoring->timer);
+            if (answer.ok()) {
+              EndRestore(*restoring,
+                         Restored{name, std::move(record), answer->position});
+            } else {
+              EndRestore(*restoring, answer.status());
+            }
+          });
 }
 
 void SessionKeeper::EndRestore(Restoring& restoring,

@@ -177,9 +177,9 @@ TEST_F(SessionKeeperTest, RestoresOnceTheBrokerIsBack) {
 
 TEST_F(SessionKeeperTest, AsksForSomeSessionsAtATime) {
   for (size_t i = 0; i < kRestoresAtOnce + 2; ++i) {
-    keeper_.Restore({.name_space = "/",
-                     .private_id = absl::StrCat("client ", i)},
-                    NoteRestored());
+    keeper_.Restore(
+        {.name_space = "/", .private_id = absl::StrCat("client ", i)},
+        NoteRestored());
   }
   EXPECT_EQ(broker_.asked.size(), kRestoresAtOnce);
   broker_.Answer(absl::NotFoundError("no such session"));
@@ -191,9 +191,9 @@ TEST_F(SessionKeeperTest, AsksForSomeSessionsAtATime) {
 
 TEST_F(SessionKeeperTest, WhoWaitsForHisTurnWaitsWhileTheBrokerAnswers) {
   for (size_t i = 0; i < kRestoresAtOnce + 1; ++i) {
-    keeper_.Restore({.name_space = "/",
-                     .private_id = absl::StrCat("client ", i)},
-                    NoteRestored());
+    keeper_.Restore(
+        {.name_space = "/", .private_id = absl::StrCat("client ", i)},
+        NoteRestored());
   }
   Advance(kSessionRestoreTime - absl::Seconds(1));
   while (broker_.asked.size() > 1) {
@@ -209,9 +209,9 @@ TEST_F(SessionKeeperTest, WhoWaitsForHisTurnWaitsWhileTheBrokerAnswers) {
 
 TEST_F(SessionKeeperTest, NobodyWaitsForABrokerThatAnswersNobody) {
   for (size_t i = 0; i < kRestoresAtOnce + 1; ++i) {
-    keeper_.Restore({.name_space = "/",
-                     .private_id = absl::StrCat("client ", i)},
-                    NoteRestored());
+    keeper_.Restore(
+        {.name_space = "/", .private_id = absl::StrCat("client ", i)},
+        NoteRestored());
   }
   Advance(kSessionRestoreTime);
   EXPECT_EQ(told_.size(), kRestoresAtOnce + 1);

@@ -211,6 +211,31 @@ std::optional<std::vector<absl::string_view>> Elements(absl::string_view array,
   return elements;
 }
 
+std::optional<std::vector<std::pair<std::string, absl::string_view>>> Members(
+    absl::string_view object, size_t max) {
+  std::vector<std::pair<std::string, absl::string_view>> members;
+  Walker walker(object);
+  walker.Skip('{');
+  walker.SkipSpace();
+  const char* begin = walker.at();
+  while (walker.SkipValue()) {
+    if (members.size() == max) return std::nullopt;
+    std::string name = Unquote(absl::string_view(begin, walker.at() - begin));
+    walker.SkipSpace();
+    walker.Skip(':');
+    walker.SkipSpace();
+    begin = walker.at();
+    walker.SkipValue();
+    members.emplace_back(std::move(name),
+                         absl::string_view(begin, walker.at() - begin));
+    walker.SkipSpace();
+    walker.Skip(',');
+    walker.SkipSpace();
+    begin = walker.at();
+  }
+  return members;
+}
+
 std::string Unquote(absl::string_view quoted) {
   absl::string_view rest = quoted.substr(1, quoted.size() - 2);
   std::string out;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -25,6 +26,11 @@ absl::string_view FirstElement(absl::string_view array);
 // `array` is JSON, an array.
 std::optional<std::vector<absl::string_view>> Elements(absl::string_view array,
                                                        size_t max);
+
+// All members of `object`: their names, unquoted, and values as written; or
+// nothing if there are more than `max`. `object` is JSON, an object.
+std::optional<std::vector<std::pair<std::string, absl::string_view>>> Members(
+    absl::string_view object, size_t max);
 
 // What the JSON string `quoted`, with its quotes, says, in UTF-8. A lone
 // surrogate becomes U+FFFD.

@@ -170,6 +170,21 @@ TEST(ElementsTest, AreAsWritten) {
   EXPECT_EQ(Elements("[1,2,3]", 2), std::nullopt);
 }
 
+TEST(MembersTest, AreAsWritten) {
+  using Found = std::vector<std::pair<std::string, absl::string_view>>;
+  const std::vector<std::pair<absl::string_view, Found>> cases = {
+      {"{}", {}},
+      {"{ }", {}},
+      {R"({"a":1})", {{"a", "1"}}},
+      {R"({ "\u0061}" : { "b" : [1, {}] } ,"c":"}","c" : null })",
+       {{"a}", R"({ "b" : [1, {}] })"}, {"c", R"("}")"}, {"c", "null"}}},
+  };
+  for (const auto& [object, want] : cases) {
+    EXPECT_EQ(Members(object, 4), want) << object;
+  }
+  EXPECT_EQ(Members(R"({"a":1,"b":2,"c":3})", 2), std::nullopt);
+}
+
 TEST(UnquoteTest, SaysWhatTheStringMeans) {
   const std::vector<std::pair<absl::string_view, absl::string_view>> cases = {
       {R"("")", ""},

@@ -150,11 +150,19 @@ export class Cluster {
     await this.healthy();
   }
 
-  async #startEdge(name, i) {
+  async #startEdge(name, i, flags = []) {
     const path = join(kBinaries, "node/roomlog-edge");
     this.edges[i] = this.#program(name, path, [
-      `--broker=${this.brokerAddress}`, `--name=${name}`, ...this.edgeFlags]);
+      `--broker=${this.brokerAddress}`, `--name=${name}`, ...this.edgeFlags, ...flags]);
     await this.edges[i].start(["--listen=127.0.0.1:0"]);
+  }
+
+  // One more node, with flags of its own, once it is well.
+  async addEdge(name, flags) {
+    const i = this.edges.length;
+    await this.#startEdge(name, i, flags);
+    await this.healthy();
+    return this.edges[i];
   }
 
   // The broker again, where the nodes look for it.
