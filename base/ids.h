@@ -41,6 +41,9 @@ using PublishNumber = StrongId<struct PublishNumberTag>;
 using RoomId = StrongId<struct RoomIdTag>;
 // A room as one node numbers it on its link, so that names travel once.
 using RoomHandle = StrongId<struct RoomHandleTag>;
+// One life of an edge node, as the ids of its sessions name it: 40 bits, drawn at
+// random.
+using NodeTag = StrongId<struct NodeTagTag>;
 
 }  // namespace roomlog
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "base/ids.h"
 #include "base/limits.h"
 #include "node/engineio/cors.h"
 #include "node/engineio/engine_session.h"
@@ -30,6 +31,15 @@ struct HttpRoute {
   std::string prefix;  // Of their paths: "/api/".
   // Keeps the exchange, on its loop, until it is answered.
   std::function<void(std::shared_ptr<HttpExchange>, size_t loop_index)> handle;
+};
+
+// The other nodes of a cluster whose balancer is not sticky.
+struct OtherNodes {
+  NodeTag own;  // In the ids of this node's sessions.
+  // Answers a request for a session of another node, in its loop of that index.
+  std::function<void(size_t loop_index, NodeTag node, size_t its_loop,
+                     std::shared_ptr<HttpExchange>)>
+      hand_on;
 };
 
 // Functions are called on the loop of the connection concerned: with several
@@ -63,6 +73,8 @@ struct EngineOptions {
   std::string client_directory;
   // Served below "/". Empty: nothing is.
   std::string static_directory;
+  // Unset: a session of another node is unknown.
+  std::optional<OtherNodes> other_nodes;
   // Asked before `static_directory`.
   std::vector<HttpRoute> routes;
   // What `/healthz` says: 200, or 503 if it is not healthy.

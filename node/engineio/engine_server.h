@@ -57,6 +57,12 @@ class EngineServer {
   // FAILED_PRECONDITION: it does not speak TLS.
   absl::Status ReloadCertificate();
 
+  // Answers a request that came to another node, for a session of that loop. On
+  // the loop's thread.
+  void Serve(size_t loop_index, std::shared_ptr<HttpExchange> exchange) {
+    loops_[loop_index]->shard->Serve(std::move(exchange));
+  }
+
   // Of all loops. Any thread.
   size_t session_count() const { return shared_.client_count; }
 

@@ -35,7 +35,10 @@ EngineShard::EngineShard(std::shared_ptr<EngineLoop> loop, size_t index,
                 return make_handler(session, index);
               },
           .on_gone = [this](EngineClient& client) { OnClientGone(client); }},
-      ids_(static_cast<uint8_t>(index)) {}
+      ids_(static_cast<uint8_t>(index),
+           options_.other_nodes.has_value()
+               ? std::optional(options_.other_nodes->own)
+               : std::nullopt) {}
 
 EngineShard::~EngineShard() {
   // What is destroyed below must not look for its place any more.
@@ -101,6 +104,7 @@ void EngineShard::OnEngineRequest(std::shared_ptr<HttpConnection> connection) {
     return connection->Answer(AnswerPreflight(*options_.cors, request));
   }
   const std::string id = SessionIdOf(request);
+  if (IsOfAnotherNode(id)) return HandOn(id, std::move(connection));
   const size_t owner = IdGenerator::LoopOf(id).value_or(index_);
   if (owner != index_ && owner < shared_.loop_count) {
     return shared_.hand_over(owner, connection->HandOver());
@@ -131,10 +135,54 @@ void EngineShard::OnEngineRequest(std::shared_ptr<HttpConnection> connection) {
     case Verdict::Kind::kRefused:
       break;
   }
-  for (auto& header : HeadersOf(request)) {
-    verdict.answer.headers.push_back(std::move(header));
+  Refuse(*connection, std::move(verdict.answer));
+}
+
+bool EngineShard::IsOfAnotherNode(absl::string_view session_id) const {
+  if (!options_.other_nodes.has_value()) return false;
+  const std::optional<NodeTag> tag = IdGenerator::TagOf(session_id);
+  return tag.has_value() && *tag != options_.other_nodes->own;
+}
+
+void EngineShard::HandOn(absl::string_view session_id,
+                         std::shared_ptr<HttpConnection> connection) {
+  const HttpRequest& request = connection->request();
+  if (!request.asks_websocket) {
+    return options_.other_nodes->hand_on(
+        index_, *IdGenerator::TagOf(session_id),
+        *IdGenerator::LoopOf(session_id), std::move(connection));
   }
-  connection->Answer(std::move(verdict.answer));
+  // A WebSocket cannot be handed on: the session stays with polling.
+  Verdict verdict =
+      JudgeRequest(request, options_.handshake, CarriedBy::kPolling);
+  if (verdict.kind == Verdict::Kind::kUpgrade) {
+    return Upgrade(std::move(connection), nullptr, std::move(verdict.answer));
+  }
+  Refuse(*connection, std::move(verdict.answer));
+}
+
+void EngineShard::Serve(std::shared_ptr<HttpExchange> exchange) {
+  const HttpRequest& request = exchange->request();
+  EngineClient* const client = Find(SessionIdOf(request));
+  if (client != nullptr) client->LookAtTime();
+  Verdict verdict = JudgeRequest(
+      request, options_.handshake,
+      client == nullptr ? CarriedBy::kNoSuchSession : client->carried_by());
+  if (verdict.kind == Verdict::Kind::kPoll) {
+    return client->OnPoll(std::move(exchange));
+  }
+  if (verdict.kind == Verdict::Kind::kPost) {
+    return client->OnPost(std::move(exchange));
+  }
+  if (verdict.kind != Verdict::Kind::kRefused) verdict.answer.status = 500;
+  Refuse(*exchange, std::move(verdict.answer));
+}
+
+void EngineShard::Refuse(HttpExchange& exchange, HttpAnswer answer) const {
+  for (auto& header : HeadersOf(exchange.request())) {
+    answer.headers.push_back(std::move(header));
+  }
+  exchange.Answer(std::move(answer));
 }
 
 HttpAnswer EngineShard::AnswerOther(const HttpRequest& request) const {

@@ -54,6 +54,8 @@ class EngineShard final : public HttpHandler {
 
   void AddConnection(ClientSocket::Released socket);
   void TakeOver(HttpConnection::HandedOver from);
+  // Answers a request that came to another node, for a session of this loop.
+  void Serve(std::shared_ptr<HttpExchange> exchange);
 
   // Takes no new session from here on, and closes those it has with `reason`, a
   // few at a time and all within `time`; then as Stop().
@@ -72,6 +74,10 @@ class EngineShard final : public HttpHandler {
 
  private:
   void OnEngineRequest(std::shared_ptr<HttpConnection> connection);
+  bool IsOfAnotherNode(absl::string_view session_id) const;
+  void HandOn(absl::string_view session_id,
+              std::shared_ptr<HttpConnection> connection);
+  void Refuse(HttpExchange& exchange, HttpAnswer answer) const;
   // Answers what is not Engine.IO.
   HttpAnswer AnswerOther(const HttpRequest& request) const;
   HttpAnswer AnswerHealth(const HttpRequest& request) const;

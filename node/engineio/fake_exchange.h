@@ -20,6 +20,11 @@ class FakeExchange final : public HttpExchange {
     owner_ = nullptr;
   }
 
+  // Both must outlive this.
+  void set_request(absl::string_view method, absl::string_view target) {
+    request_.method = method;
+    request_.target = target;
+  }
   void AddHeader(absl::string_view name, absl::string_view value) {
     request_.headers.Add(name, value);
   }

@@ -35,5 +35,22 @@ TEST(IdGeneratorTest, NamesTheLoop) {
   }
 }
 
+TEST(IdGeneratorTest, NamesTheNode) {
+  const NodeTag tag = IdGenerator::DrawTag();
+  EXPECT_NE(tag, NodeTag());
+  EXPECT_NE(tag, IdGenerator::DrawTag());
+  std::set<std::string> seen;
+  for (int index : {0, 1, 255}) {
+    IdGenerator ids(static_cast<uint8_t>(index), tag);
+    for (int i = 0; i < 300; ++i) {
+      const std::string id = ids.Next();
+      EXPECT_EQ(IdGenerator::TagOf(id), tag);
+      EXPECT_EQ(IdGenerator::LoopOf(id), index);
+      EXPECT_TRUE(seen.insert(id).second) << id;
+    }
+  }
+  EXPECT_EQ(IdGenerator::TagOf("short"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace roomlog

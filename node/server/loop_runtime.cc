@@ -22,6 +22,33 @@ LoopRuntime::LoopRuntime(std::shared_ptr<const ServerCore> core, size_t index,
       loop_(std::make_unique<ServerLoop>(std::move(core), index, ids_.Next(),
                                          *backplane_, clock, port_)) {}
 
+void LoopRuntime::RelayRequests(RequestRelay::Options options,
+                                RequestRelay::Serve serve) {
+  relay_ = std::make_unique<RequestRelay>(
+      options, clock_,
+      [this](const std::string& room, std::string bytes,
+             RequestRelay::Said said) {
+        loop_->rooms().Publish(
+            {.room = *RoomKey::Make(kNodeNamespace, room),
+             .flags = proto::EVENT_FLAG_EPHEMERAL,
+             .id = "",
+             .packet = std::move(bytes)},
+            [said = std::move(said)](
+                const absl::StatusOr<PublishAnswer>& answer) mutable {
+              if (said == nullptr) return;
+              if (!answer.ok()) return std::move(said)(answer.status());
+              std::move(said)(answer->receivers);
+            });
+      },
+      std::move(serve));
+  loop_->rooms().FollowRaw(*RoomKey::Make(kNodeNamespace, relay_->room()),
+                           [this](const EventView& event) {
+                             if (relay_ != nullptr) {
+                               relay_->OnHeard(event.packet);
+                             }
+                           });
+}
+
 void LoopRuntime::Begin() {
   asio::post(io_, [this] {
     wake_.emplace(io_, backplane_->wake_fd());
@@ -36,6 +63,8 @@ void LoopRuntime::Begin() {
 
 void LoopRuntime::End(std::function<void()> done) {
   asio::post(io_, [this, done = std::move(done)] {
+    // The requests of clients that wait here belong to the engine, which ends.
+    relay_.reset();
     loop_->WhenLossesAreKnown([this, done] {
       // Not from within what is let go.
       asio::post(io_, [this, done] {
@@ -69,6 +98,7 @@ void LoopRuntime::WaitForTick() {
     {
       const LoopPort::Scope scope(port_.get());
       loop_->OnTick();
+      if (relay_ != nullptr) relay_->OnTick();
     }
     WaitForTick();
   });

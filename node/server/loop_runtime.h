@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "node/engineio/id_generator.h"
 #include "node/link/loop_backplane.h"
+#include "node/relay/request_relay.h"
 #include "node/server/server_loop.h"
 
 namespace roomlog {
@@ -25,6 +26,11 @@ class LoopRuntime {
   LoopRuntime(std::shared_ptr<const ServerCore> core, size_t index,
               std::unique_ptr<LoopBackplane> backplane, const Clock& clock,
               boost::asio::io_context& io);
+
+  // Takes requests that came to other nodes, and gives them to `serve`; hands
+  // others on by relay(). Before Begin().
+  void RelayRequests(RequestRelay::Options options, RequestRelay::Serve serve);
+  RequestRelay& relay() { return *relay_; }
 
   void Begin();
   // Lets the broker hear of the clients that were lost, lets go of `io`, and
@@ -47,6 +53,7 @@ class LoopRuntime {
   const std::unique_ptr<LoopBackplane> backplane_;
   const std::shared_ptr<LoopPort> port_;
   std::unique_ptr<ServerLoop> loop_;
+  std::unique_ptr<RequestRelay> relay_;  // Null once the loop ends.
   std::optional<boost::asio::posix::stream_descriptor> wake_;
   std::optional<boost::asio::steady_timer> tick_;
   std::optional<boost::asio::steady_timer> deadline_;

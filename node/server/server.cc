@@ -78,6 +78,16 @@ class Server::Runtime {
         handle(std::move(exchange), loop_index);
       };
     }
+    if (options_.broker != "none") {
+      engine.other_nodes.emplace(OtherNodes{
+          .own = IdGenerator::DrawTag(),
+          .hand_on = [this](size_t loop_index, NodeTag node, size_t its_loop,
+                            std::shared_ptr<HttpExchange> exchange) {
+            loops_[loop_index]->relay().HandOn(node, its_loop,
+                                               std::move(exchange));
+          }});
+    }
+    const std::optional<OtherNodes> other_nodes = engine.other_nodes;
     engine_ = std::make_unique<EngineServer>(
         std::move(engine), io_, [this](EngineSession& session, size_t index) {
           LoopRuntime& loop = *loops_[index];
@@ -89,6 +99,14 @@ class Server::Runtime {
       if (!backplane.ok()) return backplane.status();
       loops_.push_back(std::make_unique<LoopRuntime>(
           core, i, *std::move(backplane), clock_, engine_->loop(i).io()));
+      if (!other_nodes.has_value()) continue;
+      loops_.back()->RelayRequests(
+          {.node = other_nodes->own,
+           .loop_index = i,
+           .body_bytes_max = options_.engine.message_bytes_max},
+          [this, i](std::shared_ptr<HttpExchange> exchange) {
+            engine_->Serve(i, std::move(exchange));
+          });
     }
     for (const auto& loop : loops_) {
       core_.loops.push_back({loop->loop().port(), &loop->loop()});

@@ -1,0 +1,132 @@
+// Polling through balancers that send each request to another node.
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { Client } from "./client.mjs";
+import { story } from "./cluster.mjs";
+import { roundRobin } from "./round_robin.mjs";
+import { until } from "./until.mjs";
+
+const kEdges = ["node-a", "node-b", "node-c"];
+
+// A cluster behind such a balancer.
+function balancedStory(name, tell) {
+  story(name, { edges: kEdges }, async (cluster, t) => {
+    const balancer = await roundRobin(cluster.edges.map(({ address }) => address));
+    try {
+      await tell(cluster, balancer, t);
+    } finally {
+      balancer.close();
+    }
+  });
+}
+
+async function pollingClient(cluster, address, options = {}) {
+  const client = new Client(address, { transports: ["polling"], ...options });
+  cluster.clients.push(client);
+  await client.connected();
+  return client;
+}
+
+// One Engine.IO request, by hand.
+function engine(address, { sid, method = "GET", body = "" } = {}) {
+  const url = new URL(`/socket.io/?EIO=4&transport=polling${sid ? `&sid=${sid}` : ""}`, address);
+  return new Promise((done, fail) => {
+    const req = request(url, { method }, (res) => {
+      let text = "";
+      res.setEncoding("utf8");
+      res.on("data", (some) => (text += some));
+      res.on("end", () => done({ status: res.statusCode, text }));
+    });
+    req.on("error", fail);
+    req.end(body);
+  });
+}
+
+async function opened(edge) {
+  const { text } = await engine(edge.address);
+  return JSON.parse(text.slice(1)).sid;
+}
+
+balancedStory("clients that poll through round robin hear and say everything, in order", async (cluster, balancer) => {
+  const clients = await Promise.all([0, 1, 2, 3].map(() => pollingClient(cluster, balancer.address)));
+  for (const client of clients) await client.join("lobby");
+  for (let i = 0; i < 40; i++) await clients[i % 4].publish("lobby", "message", i);
+  for (const client of clients) {
+    await until(() => client.events.length === 40, "all events");
+    assert.deepEqual(client.events.map(({ data }) => data), Array.from({ length: 40 }, (_, i) => i));
+  }
+  for (const count of balancer.counts) assert.ok(count > 20, `${balancer.counts}`);
+});
+
+balancedStory("large events go through whole, both ways", async (cluster, balancer) => {
+  const [saying, hearing] = [await pollingClient(cluster, balancer.address), await pollingClient(cluster, balancer.address)];
+  await hearing.join("lobby");
+  const text = "ü".repeat(400_000);
+  assert.equal((await saying.publish("lobby", "message", text)).ok, true);
+  await until(() => hearing.events.length === 1, "the event");
+  assert.equal(hearing.events[0].data, text);
+});
+
+story("reading and writing on a node that does not have the session", { edges: kEdges }, async (cluster) => {
+  const [a, b, c] = cluster.edges;
+  const sid = await opened(a);
+  assert.deepEqual(await engine(b.address, { sid, method: "POST", body: "40" }), { status: 200, text: "ok" });
+  const { text } = await engine(c.address, { sid });
+  assert.match(text, /^40\{"sid":/);
+  // The client closes by another node: the poll that waits there is answered.
+  const poll = engine(b.address, { sid });
+  assert.deepEqual(await engine(c.address, { sid, method: "POST", body: "1" }), { status: 200, text: "ok" });
+  assert.deepEqual(await poll, { status: 200, text: "6" });
+  for (const edge of cluster.edges) {
+    const { status, text } = await engine(edge.address, { sid });
+    assert.deepEqual([status, JSON.parse(text)], [400, { code: 1, message: "Session ID unknown" }], edge.name);
+  }
+});
+
+story("a second poll ends the session, wherever it comes", { edges: kEdges }, async (cluster) => {
+  const [a, b, c] = cluster.edges;
+  const sid = await opened(a);
+  await engine(b.address, { sid, method: "POST", body: "40" });
+  await engine(a.address, { sid });
+  const first = engine(b.address, { sid });
+  await until(async () => (await engine(c.address, { sid })).status === 400, "the second poll");
+  assert.deepEqual(await first, { status: 200, text: "1" });
+});
+
+story("an id that nobody made is refused at once, and one of a node that is gone", { edges: kEdges }, async (cluster) => {
+  const [a, b] = cluster.edges;
+  const unknown = { code: 1, message: "Session ID unknown" };
+  for (const sid of ["x", "AAAAAAAAAAAAAAAAAAAA", "-".repeat(20), "?".repeat(20)]) {
+    const { status, text } = await engine(a.address, { sid: encodeURIComponent(sid) });
+    assert.deepEqual([status, JSON.parse(text)], [400, unknown], sid);
+  }
+  const sid = await opened(b);
+  const poll = engine(a.address, { sid });
+  await b.kill();
+  const { status, text } = await poll;
+  assert.deepEqual([status, JSON.parse(text)], [400, unknown]);
+});
+
+balancedStory("when a node is killed its clients recover through the others", async (cluster, balancer) => {
+  const clients = await Promise.all(Array.from({ length: 9 }, () =>
+    pollingClient(cluster, balancer.address, { reconnectionDelayMax: 200 })));
+  for (const client of clients) await client.join("lobby");
+  await clients[0].publish("lobby", "message", "before");
+  for (const client of clients) await until(() => client.events.length === 1, "the first event");
+  await cluster.edges[0].kill();
+  // The balancer does not know; clients whose requests fail come again.
+  const steady = await cluster.client(1);
+  await until(async () => (await steady.publish("lobby", "message", "after")).ok, "a publish");
+  for (const client of clients) await until(() => client.events.some(({ data }) => data === "after"), "the last event");
+});
+
+balancedStory("when the broker is started again clients go on", async (cluster, balancer) => {
+  const client = await pollingClient(cluster, balancer.address, { reconnectionDelayMax: 200 });
+  await client.join("lobby");
+  await cluster.broker.kill();
+  await cluster.restartBroker();
+  await cluster.healthy();
+  const steady = await cluster.client(1);
+  await until(async () => (await steady.publish("lobby", "message", "after", { id: "1" })).ok, "a publish");
+  await until(() => client.events.some(({ data }) => data === "after"), "the event");
+});
