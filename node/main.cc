@@ -53,6 +53,10 @@ ABSL_FLAG(std::vector<std::string>, cors_origins, {},
           "Pages of these origins may connect, by commas, and no others; * "
           "lets all. Without any, pages from elsewhere cannot poll, but "
           "WebSockets know no such rule.");
+ABSL_FLAG(std::vector<std::string>, trusted_proxies, {},
+          "Addresses and networks of balancers, by commas, such as "
+          "10.0.0.0/8: what they say by X-Forwarded-For is taken for where a "
+          "client is. Nobody else's word is.");
 ABSL_FLAG(uint32_t, threads, 1, "Event loops, each with its own thread.");
 ABSL_FLAG(
     absl::Duration, drain_time, absl::Seconds(5),
@@ -146,6 +150,13 @@ absl::Status Run() {
   options.engine.static_directory = absl::GetFlag(FLAGS_static);
   options.engine.client_directory = absl::GetFlag(FLAGS_client);
   options.engine.threads = absl::GetFlag(FLAGS_threads);
+  absl::StatusOr<TrustedProxies> proxies =
+      TrustedProxies::Parse(absl::GetFlag(FLAGS_trusted_proxies));
+  if (!proxies.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--trusted_proxies: ", proxies.status().message()));
+  }
+  options.engine.trusted_proxies = *std::move(proxies);
   const std::string certificate = absl::GetFlag(FLAGS_certificate);
   const std::string key = absl::GetFlag(FLAGS_key);
   if (certificate.empty() != key.empty()) {

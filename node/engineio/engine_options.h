@@ -18,6 +18,7 @@
 #include "node/engineio/http_exchange.h"
 #include "node/engineio/session_cookie.h"
 #include "node/engineio/tls_context.h"
+#include "node/engineio/trusted_proxies.h"
 
 namespace roomlog {
 
@@ -54,6 +55,9 @@ struct EngineOptions {
   size_t clients_max = kClientsMax;
   // As for HttpConnection.
   absl::Duration header_time = kHttpHeaderTime;
+
+  // Who may say, by X-Forwarded-For, where a request came from.
+  TrustedProxies trusted_proxies;
 
   // Who may connect, and how.
   HandshakeRules handshake;

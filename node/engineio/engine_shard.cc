@@ -61,7 +61,7 @@ void EngineShard::AddConnection(ClientSocket::Released socket) {
   }
   const auto connection = std::make_shared<HttpConnection>(
       loop_, ClientSocket(loop_->io(), std::move(socket)), *this,
-      options_.header_time);
+      connection_options());
   http_connections_.insert(connection.get());
   connection->Start();
 }
@@ -69,7 +69,7 @@ void EngineShard::AddConnection(ClientSocket::Released socket) {
 void EngineShard::TakeOver(HttpConnection::HandedOver from) {
   if (is_stopping_) return;
   const auto connection = std::make_shared<HttpConnection>(
-      loop_, std::move(from), *this, options_.header_time);
+      loop_, std::move(from), *this, connection_options());
   http_connections_.insert(connection.get());
   connection->Resume();
 }

@@ -74,6 +74,9 @@ class EngineShard final : public HttpHandler {
 
  private:
   void OnEngineRequest(std::shared_ptr<HttpConnection> connection);
+  HttpConnection::Options connection_options() const {
+    return {options_.header_time, &options_.trusted_proxies};
+  }
   bool IsOfAnotherNode(absl::string_view session_id) const;
   void HandOn(absl::string_view session_id,
               std::shared_ptr<HttpConnection> connection);

@@ -18,21 +18,21 @@ constexpr size_t kReadAheadBytesMax = kHttpHeaderBytesMax;
 
 HttpConnection::HttpConnection(std::shared_ptr<EngineLoop> loop,
                                ClientSocket socket, HttpHandler& handler,
-                               absl::Duration header_time)
+                               const Options& options)
     : loop_(std::move(loop)),
       socket_(std::move(socket)),
       handler_(&handler),
-      header_time_(header_time),
+      options_(options),
       timer_(loop_->io()),
       reader_(std::make_unique<HttpReader>()) {}
 
 HttpConnection::HttpConnection(std::shared_ptr<EngineLoop> loop,
                                HandedOver from, HttpHandler& handler,
-                               absl::Duration header_time)
+                               const Options& options)
     : loop_(std::move(loop)),
       socket_(loop_->io(), std::move(from.socket)),
       handler_(&handler),
-      header_time_(header_time),
+      options_(options),
       timer_(loop_->io()),
       reader_(std::move(from.reader)),
       input_(std::move(from.input)) {}
@@ -42,7 +42,7 @@ HttpConnection::~HttpConnection() {
 }
 
 void HttpConnection::Start() {
-  Expect(header_time_);
+  Expect(options_.header_time);
   WaitForInput();
 }
 
@@ -177,7 +177,9 @@ void HttpConnection::OnHead() {
   Expect(absl::InfiniteDuration());
   request_ = reader_->request();
   if (remote_address_.empty()) remote_address_ = socket_.RemoteAddress();
-  request_.remote_address = remote_address_;
+  client_address_ =
+      options_.trusted_proxies->ClientOf(remote_address_, request_.headers);
+  request_.remote_address = client_address_;
   request_.is_secure = socket_.is_secure();
   if (handler_ != nullptr) handler_->OnRequest(shared_from_this());
 }

@@ -13,6 +13,7 @@
 #include "node/engineio/http_exchange.h"
 #include "node/engineio/http_message.h"
 #include "node/engineio/http_reader.h"
+#include "node/engineio/trusted_proxies.h"
 
 namespace roomlog {
 
@@ -49,13 +50,19 @@ class HttpConnection final
     std::string early;  // Bytes that came behind the request.
   };
 
-  // Borrows `handler` until Abandon(), or OnHttpGone(). The head of the first
-  // request must come within `header_time`.
+  struct Options {
+    // The head of the first request must come within this.
+    absl::Duration header_time;
+    // Who may say where a request came from. Outlives the connection.
+    const TrustedProxies* trusted_proxies;
+  };
+
+  // Borrows `handler` until Abandon(), or OnHttpGone().
   HttpConnection(std::shared_ptr<EngineLoop> loop, ClientSocket socket,
-                 HttpHandler& handler, absl::Duration header_time);
+                 HttpHandler& handler, const Options& options);
   // Goes on with the request that another loop handed over; see Resume().
   HttpConnection(std::shared_ptr<EngineLoop> loop, HandedOver from,
-                 HttpHandler& handler, absl::Duration header_time);
+                 HttpHandler& handler, const Options& options);
   ~HttpConnection() override;
 
   void Start();
@@ -103,7 +110,7 @@ class HttpConnection final
   const std::shared_ptr<EngineLoop> loop_;
   ClientSocket socket_;
   HttpHandler* handler_;
-  const absl::Duration header_time_;
+  const Options options_;
   LoopTimer timer_;
   absl::Duration deadline_ = absl::InfiniteDuration();
   absl::Duration timer_at_ = absl::InfiniteDuration();
@@ -112,7 +119,8 @@ class HttpConnection final
   std::unique_ptr<HttpReader> reader_;
   std::string input_;
   HttpRequest request_;
-  std::string remote_address_;
+  std::string remote_address_;  // Of the connection,
+  std::string client_address_;  // and of its last request.
   ExchangeOwner* owner_ = nullptr;
   bool reads_body_ = false;
   bool waits_for_input_ = false;

@@ -46,8 +46,9 @@ class HttpConnectionTest : public ::testing::Test, public HttpHandler {
     TcpSocket socket(io_);
     acceptor.accept(socket);
     socket.set_option(tcp::socket::send_buffer_size(kReadBufferBytes));
-    std::make_shared<HttpConnection>(loop_, ClientSocket(std::move(socket), {}),
-                                     *this, absl::Seconds(60))
+    std::make_shared<HttpConnection>(
+        loop_, ClientSocket(std::move(socket), {}), *this,
+        HttpConnection::Options{absl::Seconds(60), &proxies_})
         ->Start();
   }
   ~HttpConnectionTest() override {
@@ -103,6 +104,7 @@ class HttpConnectionTest : public ::testing::Test, public HttpHandler {
   tcp::socket client_{io_};
   std::string received_;
   bool is_closed_ = false;
+  const TrustedProxies proxies_;
   bool is_gone_ = false;
   int requests_ = 0;
   std::function<void(std::shared_ptr<HttpConnection>)> on_request_ =

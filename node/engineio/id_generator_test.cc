@@ -1,5 +1,6 @@
 #include "node/engineio/id_generator.h"
 
+#include <set>
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
