@@ -185,7 +185,14 @@ absl::Status EdgeAccess::ReadRules() {
 }
 
 void EdgeAccess::Protect(const Namespace& name_space) {
-  if (authentication_ != nullptr) authentication_->Protect(name_space);
+  if (authentication_ != nullptr) return authentication_->Protect(name_space);
+  // Whoever may do everything anyway is taken at his word, so that others see
+  // who is there.
+  Namespace(name_space).Use([](Socket& socket, const Next& next) {
+    const absl::string_view user = socket.Handshake().auth["user"].AsString();
+    if (user.size() <= kUserNameBytesMax) socket.SetUser(user);
+    next();
+  });
 }
 
 }  // namespace roomlog

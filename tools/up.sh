@@ -38,7 +38,8 @@ dev_up() {
   trap 'stop_all; exit 0' INT TERM
   trap stop_all EXIT
   start broker bazel-bin/broker/roomlog-broker \
-    --listen="tcp://127.0.0.1:$broker_port" --data="$data/broker"
+    --listen="tcp://127.0.0.1:$broker_port" --data="$data/broker" \
+    --presence_feed='/:*'
   broker=$!
   local letter=a
   for each in "$port" $((port + 1)); do

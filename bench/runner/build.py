@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from . import adapter, edge, recovery, systems
+from . import adapter, edge, recovery, relay, systems
 from .processes import BenchError
 
 _REPOSITORY = os.path.dirname(
@@ -40,6 +40,8 @@ def build(measurements, system_names):
         targets.update(edge.TARGETS)
     if "recovery" in measurements:
         targets.update(recovery.TARGETS)
+    if "relay" in measurements:
+        targets.update(relay.TARGETS)
     if "adapter" in measurements:
         targets.update(adapter.TARGETS)
     _run(["bazel", "build", *sorted(targets)])

@@ -8,12 +8,13 @@ from .adapter import Adapter
 from .edge import Edge
 from .processes import BenchError
 from .recovery import Recovery
+from .relay import Relay
 from .report import progress, spread, thousands
 from .systems import ALL as SYSTEMS
 from .systems import program
 
 ALL = ["throughput", "latency", "replay", "memory", "hops", "edge", "recovery",
-       "adapter"]
+       "relay", "adapter"]
 
 IN_FLIGHT = [512, 4096, 16384]
 ROOMS = 1000
@@ -48,6 +49,8 @@ def run(arguments, processes, directory, page):
             Edge(arguments, processes, directory, page).run()
         elif name == "recovery":
             Recovery(arguments, processes, directory, page).run()
+        elif name == "relay":
+            Relay(arguments, processes, directory, page).run()
         elif name == "adapter":
             Adapter(arguments, processes, directory, page).run()
         else:

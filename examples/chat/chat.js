@@ -2,10 +2,12 @@
 // connections is in room_follower.js and outbox.js; here is only the drawing.
 import { Outbox } from "./outbox.js";
 import { RoomFollower } from "./room_follower.js";
+import { WhoIsHere } from "./who_is_here.js";
 
 const kPageEvents = 50;
 const kRecentRooms = 8;
 const kNearEndPixels = 80;
+const kNamesShown = 8;
 
 const kGapReasons = {
   retention: "they are older than what this room keeps",
@@ -43,6 +45,7 @@ const remembered = {
 
 let myName = "";
 let follower = null;
+let here = null;
 const socket = io({ transports: ["websocket"], autoConnect: false });
 const outbox = new Outbox(socket, drawOutboxEntry);
 
@@ -74,6 +77,9 @@ function enter(name, room) {
   page.self.textContent = name;
   page.entrance.hidden = true;
   page.chat.hidden = false;
+  const isAnother = socket.auth?.user !== name;
+  socket.auth = { user: name };
+  if (isAnother && socket.connected) socket.disconnect();
   if (follower?.room !== room) goTo(room);
   socket.connect();
   page.say.focus();
@@ -81,6 +87,7 @@ function enter(name, room) {
 
 function goTo(room) {
   follower?.leave();
+  here?.leave();
   remembered.add(room);
   history.replaceState(null, "", `?${new URLSearchParams({ room })}`);
   document.title = `#${room} · Roomlog chat`;
@@ -93,7 +100,20 @@ function goTo(room) {
   for (const id of ["older", "beginning", "empty", "to-newest"]) page[id].hidden = true;
   showProblem(null);
   follower = new RoomFollower(socket, room, ["message"], listenerFor(room));
+  page.here.hidden = true;
+  here = new WhoIsHere(socket, room, drawWhoIsHere);
   outbox.entries.forEach(drawOutboxEntry);
+}
+
+function drawWhoIsHere({ names, users, sockets }) {
+  page.here.hidden = sockets === 0;
+  const shown = names.slice(0, kNamesShown);
+  const others = Math.max(users, names.length) - shown.length;
+  page["here-names"].replaceChildren(...shown.map(nameElement));
+  page["here-others"].textContent = others > 0 ? `and ${others} more` : "";
+  page["here-others"].hidden = others <= 0;
+  // Those who came with another program, and did not say who they are.
+  if (names.length === 0) page["here-names"].replaceChildren(element("span", "", String(sockets)));
 }
 
 page["room-form"].addEventListener("submit", (event) => {

@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { startBalancer } from "./balancer.mjs";
 import { story } from "./cluster.mjs";
+import { until } from "./until.mjs";
 
 const kPage = mkdtempSync(join(tmpdir(), "roomlog-page-"));
 const kTimeoutMs = 20_000;
@@ -31,9 +33,10 @@ after(async () => {
 
 const options = { edgeFlags: [`--static=${kPage}`] };
 
-// A person of that name in that room, on the node with that index.
+// A person of that name in that room, on the node with that index, or at that
+// address.
 async function person(cluster, name, room, edge) {
-  const context = await browser.newContext();
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
   const page = await context.newPage();
   page.setDefaultTimeout(kTimeoutMs);
   page.problems = [];
@@ -42,7 +45,7 @@ async function person(cluster, name, room, edge) {
     if (line.type() === "error") page.problems.push(line.text());
   });
   const where = new URLSearchParams({ name, room });
-  await page.goto(`${cluster.edges[edge].address}/?${where}`);
+  await page.goto(`${cluster.edges[edge]?.address ?? edge}/?${where}`);
   await page.locator("#state[data-state=connected]").waitFor();
   return page;
 }
@@ -74,6 +77,51 @@ story("two people on two nodes see each other's messages", options, async (clust
   assert.equal(await ada.locator("#outbox .message").count(), 0, "nothing is left unsent");
   assert.deepEqual([...ada.problems, ...bob.problems], []);
 });
+
+const namesHere = (page) => page.locator("#here-names .name").allTextContents();
+function seesHere(page, names) {
+  let last;
+  return until(async () => {
+    last = await namesHere(page);
+    return String(last) === String(names);
+  }, () => `${names} to be there, not ${last}`);
+}
+
+for (const brokerFlags of [["--presence_feed=/:*"], []]) {
+  story(`the page shows who is there${brokerFlags.length ? "" : ", without a feed too"}`, { ...options, brokerFlags },
+    async (cluster) => {
+      const ada = await person(cluster, "Ada", "lobby", 0);
+      const bob = await person(cluster, "Bob", "lobby", 1);
+      await seesHere(bob, ["Ada", "Bob"]);
+      await seesHere(ada, ["Ada", "Bob"]);
+      const elsewhere = await person(cluster, "Cy", "hall", 1);
+      await seesHere(elsewhere, ["Cy"]);
+      // Two tabs are one person.
+      const tab = await person(cluster, "Bob", "lobby", 0);
+      await seesHere(tab, ["Ada", "Bob"]);
+      await bob.context().close();
+      await seesHere(ada, ["Ada", "Bob"]);
+      await tab.locator("#room-input").fill("hall");
+      await tab.getByRole("button", { name: "Switch" }).click();
+      await seesHere(tab, ["Bob", "Cy"]);
+      await seesHere(ada, ["Ada"]);
+      assert.deepEqual([...ada.problems, ...tab.problems, ...elsewhere.problems], []);
+    });
+}
+
+for (const [kind, file] of [["nginx", "nginx-round-robin.conf"], ["haproxy", "haproxy-round-robin.cfg"]]) {
+  story(`the page works through ${kind}`, { ...options, edges: ["node-a", "node-b", "node-c"], brokerFlags: ["--presence_feed=/:*"] },
+    async (cluster) => {
+      const { address } = await startBalancer(cluster, kind, file);
+      const ada = await person(cluster, "Ada", "lobby", address);
+      const bob = await person(cluster, "Bob", "lobby", address);
+      await say(ada, "hello through it");
+      await sees(bob, "hello through it");
+      await seesHere(ada, ["Ada", "Bob"]);
+      await seesHere(bob, ["Ada", "Bob"]);
+      assert.deepEqual([...ada.problems, ...bob.problems], []);
+    });
+}
 
 story("what others say is never markup", options, async (cluster) => {
   const ada = await person(cluster, "<i>Ada</i>", "lobby", 0);
