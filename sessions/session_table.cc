@@ -92,7 +92,7 @@ absl::StatusOr<std::string> SessionTable::Apply(ProducerId owner,
   const auto found =
       sessions_.find(SessionRowKey(parsed.name_space(), parsed.private_id()));
   if (found == sessions_.end()) return NoSuchSession();
-  const Session& session = *found->second;
+  const Session& session = **found;
   if (session.deadline_ms != kNoDeadline && session.deadline_ms <= now_ms) {
     return NoSuchSession();
   }
@@ -216,8 +216,8 @@ std::string SessionTable::Restore(ProducerId owner,
   } else {
     record->clear_resent_now_from();
   }
-  PutSession(SessionRowKey(record->name_space(), record->private_id()),
-             *record, effects);
+  PutSession(SessionRowKey(record->name_space(), record->private_id()), *record,
+             effects);
   return record->SerializeAsString();
 }
 
@@ -283,7 +283,7 @@ std::optional<int64_t> SessionTable::next_settling_ms() const {
 
 void SessionTable::ForEachMember(
     absl::FunctionRef<void(MemberChange)> each) const {
-  for (const auto& [key, session] : sessions_) {
+  for (const std::unique_ptr<Session>& session : sessions_) {
     if (session->is_absent) continue;
     const proto::SessionRecord record = ParseKept(session->record);
     each(*MemberChangeBetween(nullptr, &record));
@@ -301,9 +301,9 @@ void SessionTable::PutSession(std::string key,
   before.key = key;
   std::optional<proto::SessionRecord> previous;
   if (const auto found = sessions_.find(key); found != sessions_.end()) {
-    before.value = found->second->record;
-    previous_owner = found->second->owner;
-    previous = ParseKept(found->second->record);
+    before.value = (*found)->record;
+    previous_owner = (*found)->owner;
+    previous = ParseKept((*found)->record);
   }
   if (std::optional<MemberChange> change = MemberChangeBetween(
           previous.has_value() ? &*previous : nullptr, &record)) {
@@ -317,13 +317,13 @@ void SessionTable::PutSession(std::string key,
 void SessionTable::EndSession(const std::string& key, Effects* effects) {
   const auto found = sessions_.find(key);
   assert(found != sessions_.end());
-  const ProducerId owner = found->second->owner;
-  const proto::SessionRecord record = ParseKept(found->second->record);
+  const ProducerId owner = (*found)->owner;
+  const proto::SessionRecord record = ParseKept((*found)->record);
   if (std::optional<MemberChange> change =
           MemberChangeBetween(&record, nullptr)) {
     effects->members.push_back(*std::move(change));
   }
-  before_.push_back({key, found->second->record});
+  before_.push_back({key, (*found)->record});
   effects->rows.push_back({key, std::nullopt});
   EraseInMemory(key);
   ForgetOwnerIfIdle(owner, effects);
@@ -382,14 +382,13 @@ void SessionTable::SetInMemory(const std::string& key,
     auto added = std::make_unique<Session>();
     added->key = key;
     added->key.shrink_to_fit();
-    const absl::string_view added_key = added->key;
-    found = sessions_.emplace(added_key, std::move(added)).first;
+    found = sessions_.insert(std::move(added)).first;
   } else {
-    Session& old = *found->second;
+    Session& old = **found;
     ClearDeadlines(old);
     owners_.at(old.owner).sessions.erase(&old);
   }
-  Session& session = *found->second;
+  Session& session = **found;
   bytes.shrink_to_fit();
   session.record = std::move(bytes);
   session.owner = ProducerId(record.owner());
@@ -403,11 +402,9 @@ void SessionTable::SetInMemory(const std::string& key,
 
 void SessionTable::EraseInMemory(const std::string& key) {
   const auto found = sessions_.find(key);
-  Session& session = *found->second;
+  Session& session = **found;
   ClearDeadlines(session);
   owners_.at(session.owner).sessions.erase(&session);
-  // The map's key lies in what goes.
-  const std::unique_ptr<Session> gone = std::move(found->second);
   sessions_.erase(found);
 }
 

@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -113,6 +114,25 @@ class SessionTable {
     bool is_absent = false;
     int64_t settles_ms = kNoDeadline;  // When that is otherwise.
   };
+  // Sessions are found by their keys: a map would keep those once more.
+  struct HashOfKey {
+    using is_transparent = void;
+    size_t operator()(absl::string_view key) const { return absl::HashOf(key); }
+    size_t operator()(const std::unique_ptr<Session>& session) const {
+      return absl::HashOf(absl::string_view(session->key));
+    }
+  };
+  struct HasSameKey {
+    using is_transparent = void;
+    bool operator()(const std::unique_ptr<Session>& a,
+                    const std::unique_ptr<Session>& b) const {
+      return a->key == b->key;
+    }
+    bool operator()(const std::unique_ptr<Session>& a,
+                    absl::string_view key) const {
+      return a->key == key;
+    }
+  };
   struct EarlierDeadline {
     bool operator()(const Session* a, const Session* b) const {
       // By the key, too: all who are given the same do the same.
@@ -171,8 +191,8 @@ class SessionTable {
   static std::string OwnerRow(const Gone& gone);
 
   const size_t sessions_max_;
-  // The keys borrow from the sessions.
-  absl::flat_hash_map<absl::string_view, std::unique_ptr<Session>> sessions_;
+  absl::flat_hash_set<std::unique_ptr<Session>, HashOfKey, HasSameKey>
+      sessions_;
   absl::flat_hash_map<ProducerId, Owner> owners_;
   absl::btree_set<Session*, EarlierDeadline> by_deadline_;
   absl::btree_set<Session*, SettlesEarlier> by_settling_;
