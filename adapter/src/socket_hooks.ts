@@ -3,11 +3,10 @@
 
 export interface HookedClient {
   conn: {
-    transport: { name: string };
     protocol: number;
     sendPacket(type: "ping"): void;
     on(event: "heartbeat" | "close", listener: () => void): void;
-    close(): void;
+    close(discard?: boolean): void; // `discard`: at once, and not when all is sent.
   };
   _packet(packet: object): void;
 }
@@ -32,6 +31,7 @@ export interface HookedSocket {
   pid?: string | undefined;
   data: unknown;
   connected: boolean;
+  recovered: boolean;
   client: HookedClient;
   packet(packet: { type: number }, options?: object): void;
   disconnect(): void;
