@@ -3,7 +3,7 @@ import type { RoomEvent } from "./backplane.js";
 import type { ClientPacket } from "./client_packet.js";
 import type { SessionChanges } from "./session_changes.js";
 import type { SessionGate } from "./session_gate.js";
-import type { HookedSocket } from "./socket_hooks.js";
+import type { HookedClient, HookedSocket } from "./socket_hooks.js";
 
 // What the adapter does for its sessions.
 export interface SessionHost {
@@ -19,6 +19,7 @@ export interface SessionHost {
 export interface Session {
   id: string;
   privateId: string;
+  client: HookedClient | null; // Whose it is, if several connections of that id are here.
   changes: SessionChanges;
   gate: SessionGate;
   directRoom: string;

@@ -54,6 +54,7 @@ export class Sessions {
     this.#keeper = new SessionKeeper(node, nsp.name, windowMs);
     node.listenToNotices(nsp.name, (notice) => this.#onNotice(notice));
     hookNamespace(nsp, {
+      isStale: (socket) => this.#isStale(socket),
       beforeConnect: (socket) => this.#open(socket),
       aroundRestore: (client, restore) => {
         this.#asking = client;
@@ -117,11 +118,7 @@ export class Sessions {
 
   async #open(socket: HookedSocket): Promise<void> {
     if (this.#byId.has(socket.id) || socket.pid === undefined) return;
-    if (socket.recovered) {
-      socket.client.conn.close(); // Its session went while middlewares looked at it.
-      return;
-    }
-    const session = this.#add(socket.id, socket.pid, directRoom(this.#node.id, socket.id));
+    const session = this.#add(socket.id, socket.pid, directRoom(this.#node.id, socket.id), socket.client);
     try {
       session.keptData = this.#dataOf(socket.data);
       const rooms = ["", session.directRoom, ...this.#roomNames(session.id)];
@@ -145,9 +142,9 @@ export class Sessions {
     }
   }
 
-  #add(id: string, privateId: string, room: string): Session {
+  #add(id: string, privateId: string, room: string, client: HookedClient | null): Session {
     const session: Session = {
-      id, privateId, directRoom: room, keptData: Buffer.alloc(0), histories: 0, isConnected: false, isRestored: false,
+      id, privateId, client, directRoom: room, keptData: Buffer.alloc(0), histories: 0, isConnected: false, isRestored: false,
       isLost: false, missed: [], sentAgain: false,
       changes: new SessionChanges(this.#keeper, (error) => this.#onChangeRefused(session, error)),
       gate: new SessionGate(limits.kGatedEventsMax, () => {
@@ -160,6 +157,13 @@ export class Sessions {
     return session;
   }
 
+  // It would be told that it has everything. It comes again, and hears the truth.
+  #isStale({ id, recovered, client }: HookedSocket): boolean {
+    if (!recovered || this.#byId.get(id)?.client === client) return false;
+    client.conn.close(true);
+    return true;
+  }
+
   #forget(session: Session): void {
     if (this.#byId.get(session.id) !== session) return;
     this.#byId.delete(session.id);
@@ -170,13 +174,8 @@ export class Sessions {
   // Called just before the client is told CONNECT.
   connecting(id: string): void {
     const session = this.#byId.get(id);
-    if (!session) {
-      // It would be told that it has everything. It comes again, and hears the truth.
-      const socket = this.#host.sockets.get(id);
-      if (socket?.recovered) socket.client.conn.close();
-      return;
-    }
-    if (session.isConnected) return;
+    const socket = this.#host.sockets.get(id);
+    if (!socket || this.#isStale(socket) || !session || session.isConnected) return;
     session.isConnected = true;
     session.sentAgain = session.missed.length > 0;
     for (const packet of session.missed) this.#sendNow(session, (socket) => packet.sendTo(socket));
@@ -208,14 +207,16 @@ export class Sessions {
       return new Promise(() => {});
     }
     try {
-      return await this.#recover(restored, offset);
+      return await this.#recover(restored, offset, client);
     } catch {
       this.#keeper.end(restored.name);
       return null;
     }
   }
 
-  async #recover(restored: RestoredSession, offset: string): Promise<SocketSession> {
+  async #recover(
+    restored: RestoredSession, offset: string, client: HookedClient | null,
+  ): Promise<SocketSession> {
     const { name, record, position } = restored;
     const { epoch } = position;
     let has = offset === "" ? null : parseClientOffset(offset);
@@ -231,7 +232,8 @@ export class Sessions {
     const entries = record.rooms.map(({ name: room, from, start }): RecordedRoom => (
       { room: Buffer.from(room).toString(), from: Number(from), start: Buffer.from(start).toString() }));
     const kept = entries.find(({ room }) => isDirectRoom(room))?.room;
-    const session = this.#add(record.socketId, name.privateId, kept ?? directRoom(this.#node.id, record.socketId));
+    const session = this.#add(record.socketId, name.privateId, kept ?? directRoom(this.#node.id, record.socketId),
+      client);
     session.isRestored = true;
     session.keptData = Buffer.from(record.data);
     session.changes.begin(name);

@@ -22,17 +22,32 @@ function serve() {
     holdOwn: () => {}, drop: () => {}, placeOf: () => 10,
     followedFrom: () => (server.isFollowing ? Promise.resolve(10) : new Promise((done) => server.follow.push(() => done(10)))),
   };
-  const nsp = { name: "/", run: () => {}, _createSocket: () => {} };
+  const nsp = {
+    name: "/",
+    run: (_, done) => done(null),
+    // As Socket.IO does it.
+    _createSocket: async (client) => {
+      const { sid } = await server.sessions.restore(kPrivateId, "") ?? {};
+      return { id: sid ?? "anew", data: {}, recovered: sid !== undefined, client, packet: () => {} };
+    },
+  };
   server.sessions = new Sessions(nsp, node, 120_000, followed, null, {
     sockets: server.sockets, addToRooms: () => {}, removeFromRooms: () => ++server.removed, roomsOf: () => new Set(),
     packetFor: () => null, warn: () => {},
   });
-  server.connect = () => {
+  // A connection that asks for the session, before its client is told anything; with how
+  // it was closed.
+  server.comeBack = () => {
     const closed = [];
-    const conn = { close: (discard) => closed.push(discard ?? false) };
-    server.sockets.set("ann", { id: "ann", data: {}, recovered: true, client: { conn } });
-    server.sessions.connecting("ann");
-    return closed;
+    const client = { conn: { close: (discard) => closed.push(discard ?? false) } };
+    return { closed, socket: nsp._createSocket(client, { pid: kPrivateId }) };
+  };
+  // What Socket.IO does then.
+  server.connect = (socket) => {
+    nsp.run(socket, () => {
+      server.sockets.set(socket.id, socket);
+      server.sessions.connecting(socket.id);
+    });
   };
   return server;
 }
@@ -41,38 +56,62 @@ const soon = () => new Promise((done) => setImmediate(done));
 
 test("a connection that came too late to have the session leaves it to the next one", async () => {
   const server = serve();
-  const first = server.sessions.restore(kPrivateId, "");
+  const first = server.comeBack();
   await soon();
   server.isFollowing = true;
-  const second = await server.sessions.restore(kPrivateId, "");
-  assert.equal(second.sid, "ann");
-  const removed = server.removed;
+  const second = server.comeBack();
+  assert.equal((await second.socket).id, "ann");
+  const { removed } = server;
   for (const follow of server.follow) follow();
-  assert.equal(await first, null);
+  assert.equal((await first.socket).recovered, false);
   assert.ok(server.sessions.has("ann"));
   assert.equal(server.removed, removed);
-  assert.deepEqual(server.connect(), []);
+  server.connect(await second.socket);
+  assert.deepEqual(second.closed, []);
+  server.sessions.close();
+});
+
+test("a connection whose session is the next one's by now does not connect in its place", async () => {
+  const server = serve();
+  server.isFollowing = true;
+  const first = server.comeBack();
+  const socket = await first.socket;
+  server.isFollowing = false;
+  const second = server.comeBack();
+  await soon();
+  server.connect(socket);
+  await soon();
+  assert.deepEqual(first.closed, [true]);
+  assert.equal(server.sockets.size, 0);
+  for (const follow of server.follow) follow();
+  server.connect(await second.socket);
+  await soon();
+  assert.equal(server.sockets.get("ann"), await second.socket);
+  assert.deepEqual(second.closed, []);
   server.sessions.close();
 });
 
 test("a client is not told that it is recovered once its session has gone", async () => {
   const server = serve();
   server.isFollowing = true;
-  await server.sessions.restore(kPrivateId, "");
+  const { socket, closed } = server.comeBack();
+  await socket;
   server.sessions.leftAll("ann", []);
   await soon();
   assert.equal(server.sessions.has("ann"), false);
-  assert.equal(server.connect().length, 1);
+  server.connect(await socket);
+  assert.deepEqual(closed, [true]);
+  assert.equal(server.sockets.size, 0);
   server.sessions.close();
 });
 
 test("a connection that has lost its session does not wait until its client reads", async () => {
   const server = serve();
   server.isFollowing = true;
-  await server.sessions.restore(kPrivateId, "");
-  const closed = server.connect();
-  server.sockets.get("ann").connected = true;
-  await server.sessions.restore(kPrivateId, "");
-  assert.deepEqual(closed, [true]);
+  const first = server.comeBack();
+  server.connect(await first.socket);
+  await soon();
+  await server.comeBack().socket;
+  assert.deepEqual(first.closed, [true]);
   server.sessions.close();
 });
