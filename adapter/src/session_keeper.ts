@@ -61,13 +61,14 @@ export class SessionKeeper {
 
   // `offset`: what the client says it has, as it was sent. Rejects with "not_found" if
   // there is no such session, or no more.
-  async restore(privateId: string, offset: string, breakable: boolean): Promise<RestoredSession> {
+  async restore(privateId: string, offset: string): Promise<RestoredSession> {
     const deadline = performance.now() + limits.kSessionRestoreMs;
     for (;;) {
       const name = { privateId, claim: randomId() };
       try {
         const noticeRoom = Buffer.from(this.#node.noticeRoom);
-        const restore = { noticeRoom, offset: Buffer.from(placeText(offset)), breakable, user: kNobody };
+        // By polling, too: a poll that waits is answered with the first event alone.
+        const restore = { noticeRoom, offset: Buffer.from(placeText(offset)), breakable: true, user: kNobody };
         const answer = await within(
           deadline - performance.now(), this.#publish(name, { restore }), () => this.end(name));
         // Without it: it was restored, but the answer that said so was lost.

@@ -1,7 +1,6 @@
 // The sessions of one namespace's sockets: what lets a client that was cut off go on at
 // any server or C++ edge, also if this server is killed. Their story is in
 // docs/decisions/0016-sessions.md and docs/protocol.md.
-import type { RoomEvent } from "./backplane.js";
 import { parseClientOffset, placeOf } from "./client_offset.js";
 import type { ClientPacket, LocalSocket } from "./client_packet.js";
 import type { ClusterNode } from "./cluster_node.js";
@@ -16,6 +15,7 @@ import { RoomlogError } from "./roomlog_error.js";
 import { SessionChanges } from "./session_changes.js";
 import { SessionGate } from "./session_gate.js";
 import { type RestoredSession, SessionKeeper } from "./session_keeper.js";
+import type { RecordedRoom, Session, SessionHost } from "./session.js";
 import { formatSessionStart, parseSessionStart } from "./session_start.js";
 import { allHeard, hookNamespace, type HookedClient, type HookedSocket } from "./socket_hooks.js";
 import { loadValues, storeValues } from "./stored_packet.js";
@@ -27,31 +27,6 @@ export interface SocketSession {
   rooms: unknown[];
   data: unknown;
   missedPackets: unknown[][];
-}
-
-// What the adapter does for its sessions.
-export interface SessionHost {
-  readonly sockets: ReadonlyMap<string, HookedSocket>;
-  addToRooms(id: string, rooms: Iterable<string>): void;
-  removeFromRooms(id: string): void;
-  roomsOf(id: string): ReadonlySet<unknown>;
-  packetFor(id: string, room: string, event: RoomEvent, suffix: string): ClientPacket | null;
-  warn(error: unknown, what: string): void;
-}
-
-interface Session {
-  id: string;
-  privateId: string;
-  changes: SessionChanges;
-  gate: SessionGate;
-  directRoom: string;
-  keptData: Buffer;
-  histories: number; // Joins with history, counted.
-  isConnected: boolean;
-  isRestored: boolean;
-  isLost: boolean; // The broker was told that its client is gone.
-  missed: ClientPacket[];
-  sentAgain: boolean;
 }
 
 export class Sessions {
@@ -79,6 +54,7 @@ export class Sessions {
     this.#keeper = new SessionKeeper(node, nsp.name, windowMs);
     node.listenToNotices(nsp.name, (notice) => this.#onNotice(notice));
     hookNamespace(nsp, {
+      isStale: (socket) => this.#isStale(socket),
       beforeConnect: (socket) => this.#open(socket),
       aroundRestore: (client, restore) => {
         this.#asking = client;
@@ -142,7 +118,7 @@ export class Sessions {
 
   async #open(socket: HookedSocket): Promise<void> {
     if (this.#byId.has(socket.id) || socket.pid === undefined) return;
-    const session = this.#add(socket.id, socket.pid, directRoom(this.#node.id, socket.id));
+    const session = this.#add(socket.id, socket.pid, directRoom(this.#node.id, socket.id), socket.client);
     try {
       session.keptData = this.#dataOf(socket.data);
       const rooms = ["", session.directRoom, ...this.#roomNames(session.id)];
@@ -166,9 +142,9 @@ export class Sessions {
     }
   }
 
-  #add(id: string, privateId: string, room: string): Session {
+  #add(id: string, privateId: string, room: string, client: HookedClient | null): Session {
     const session: Session = {
-      id, privateId, directRoom: room, keptData: Buffer.alloc(0), histories: 0, isConnected: false, isRestored: false,
+      id, privateId, client, directRoom: room, keptData: Buffer.alloc(0), histories: 0, isConnected: false, isRestored: false,
       isLost: false, missed: [], sentAgain: false,
       changes: new SessionChanges(this.#keeper, (error) => this.#onChangeRefused(session, error)),
       gate: new SessionGate(limits.kGatedEventsMax, () => {
@@ -181,6 +157,13 @@ export class Sessions {
     return session;
   }
 
+  // It would be told that it has everything. It comes again, and hears the truth.
+  #isStale({ id, recovered, client }: HookedSocket): boolean {
+    if (!recovered || this.#byId.get(id)?.client === client) return false;
+    client.conn.close(true);
+    return true;
+  }
+
   #forget(session: Session): void {
     if (this.#byId.get(session.id) !== session) return;
     this.#byId.delete(session.id);
@@ -191,7 +174,8 @@ export class Sessions {
   // Called just before the client is told CONNECT.
   connecting(id: string): void {
     const session = this.#byId.get(id);
-    if (!session || session.isConnected) return;
+    const socket = this.#host.sockets.get(id);
+    if (!socket || this.#isStale(socket) || !session || session.isConnected) return;
     session.isConnected = true;
     session.sentAgain = session.missed.length > 0;
     for (const packet of session.missed) this.#sendNow(session, (socket) => packet.sendTo(socket));
@@ -204,10 +188,9 @@ export class Sessions {
 
   async restore(privateId: string, offset: string): Promise<SocketSession | null> {
     const client = this.#asking;
-    const breakable = client !== null && client.conn.transport.name !== "polling";
     let restored: RestoredSession;
     try {
-      restored = await this.#keeper.restore(privateId, offset, breakable);
+      restored = await this.#keeper.restore(privateId, offset);
     } catch {
       return null;
     }
@@ -224,19 +207,17 @@ export class Sessions {
       return new Promise(() => {});
     }
     try {
-      return await this.#recover(restored, offset);
-    } catch (error) {
-      const session = this.#byPrivateId.get(privateId);
-      if (session) {
-        this.#forget(session);
-        this.#host.removeFromRooms(session.id);
-      }
+      return await this.#recover(restored, offset, client);
+    } catch {
       this.#keeper.end(restored.name);
       return null;
     }
   }
 
-  async #recover({ name, record, position }: RestoredSession, offset: string): Promise<SocketSession> {
+  async #recover(
+    restored: RestoredSession, offset: string, client: HookedClient | null,
+  ): Promise<SocketSession> {
+    const { name, record, position } = restored;
     const { epoch } = position;
     let has = offset === "" ? null : parseClientOffset(offset);
     if (offset !== "" && !has) throw new RoomlogError("invalid", "it is no offset");
@@ -248,15 +229,34 @@ export class Sessions {
     if (has && placeOf(has).offset < openedAt) has = null;
     const cursor = has ? placeOf(has).offset : openedAt;
 
-    const entries = record.rooms.map(({ name: room, from, start }) => (
+    const entries = record.rooms.map(({ name: room, from, start }): RecordedRoom => (
       { room: Buffer.from(room).toString(), from: Number(from), start: Buffer.from(start).toString() }));
     const kept = entries.find(({ room }) => isDirectRoom(room))?.room;
-    const session = this.#add(record.socketId, name.privateId, kept ?? directRoom(this.#node.id, record.socketId));
+    const session = this.#add(record.socketId, name.privateId, kept ?? directRoom(this.#node.id, record.socketId),
+      client);
     session.isRestored = true;
     session.keptData = Buffer.from(record.data);
     session.changes.begin(name);
     const [data] = session.keptData.length > 0 ? loadValues(session.keptData) : [{}];
     const rooms = entries.map(({ room }) => room).filter((room) => room !== "" && !isDirectRoom(room));
+    try {
+      session.missed = await this.#missedBy(session, entries, rooms, cursor, epoch, has);
+    } catch (error) {
+      // It may be a later connection's by now.
+      if (this.#byId.get(session.id) === session) {
+        this.#forget(session);
+        this.#host.removeFromRooms(session.id);
+      }
+      throw error;
+    }
+    return { sid: session.id, pid: session.privateId, rooms, data: data ?? {}, missedPackets: [] };
+  }
+
+  // Puts it in its rooms, and resolves to what its client is owed there up to now.
+  async #missedBy(
+    session: Session, entries: RecordedRoom[], rooms: string[], cursor: number, epoch: number,
+    has: ReturnType<typeof parseClientOffset>,
+  ): Promise<ClientPacket[]> {
     // From here on the gate keeps what is said there, and to the socket's own id.
     this.#host.addToRooms(session.id, [session.id, ...rooms]);
     this.#followed.holdOwn(session.directRoom);
@@ -282,12 +282,11 @@ export class Sessions {
     if (has?.history) session.histories = Math.max(session.histories, has.history.join);
     if (this.#byId.get(session.id) !== session) throw new RoomlogError("fenced", "it came back elsewhere meanwhile");
     session.gate.dropThrough(through);
-    session.missed = missed.inOrder();
-    return { sid: session.id, pid: session.privateId, rooms, data: data ?? {}, missedPackets: [] };
+    return missed.inOrder();
   }
 
   #owedHistory(
-    session: Session, { room, from, start }: { room: string; from: number; start: string }, cursor: number,
+    session: Session, { room, from, start }: RecordedRoom, cursor: number,
     epoch: number, has: ReturnType<typeof parseClientOffset>,
   ): OwedHistory | null {
     const parsed = parseSessionStart(start);
@@ -473,12 +472,13 @@ export class Sessions {
 
   // Another connection has its session, or it is over. Not told to go: it may be an
   // earlier connection of its own, looked at late, that has taken the session. If its
-  // client is there it comes back.
+  // client is there it comes back. What it has not read yet is not waited for, or its
+  // end would come when the next one of its id is here, and be taken for that one's.
   #onFenced(session: Session): void {
     const socket = this.#host.sockets.get(session.id);
     session.changes.stop();
     this.#forget(session);
-    if (socket) socket.client.conn.close();
+    if (socket) socket.client.conn.close(true);
     else this.#host.removeFromRooms(session.id);
   }
 }

@@ -3,11 +3,10 @@
 
 export interface HookedClient {
   conn: {
-    transport: { name: string };
     protocol: number;
     sendPacket(type: "ping"): void;
     on(event: "heartbeat" | "close", listener: () => void): void;
-    close(): void;
+    close(discard?: boolean): void; // `discard`: at once, and not when all is sent.
   };
   _packet(packet: object): void;
 }
@@ -32,12 +31,16 @@ export interface HookedSocket {
   pid?: string | undefined;
   data: unknown;
   connected: boolean;
+  recovered: boolean;
   client: HookedClient;
   packet(packet: { type: number }, options?: object): void;
   disconnect(): void;
 }
 
 export interface SocketHooks {
+  // It was restored, but its session is another connection's by now, or has gone. Its
+  // connection is closed then.
+  isStale(socket: HookedSocket): boolean;
   // The program has let the socket in, and its client is not told yet.
   beforeConnect(socket: HookedSocket): Promise<void>;
   // `restore` calls the adapter's restoreSession() from within.
@@ -56,6 +59,8 @@ export function hookNamespace(nsp: Any, hooks: SocketHooks): void {
   const run = nsp.run;
   nsp.run = function (socket: HookedSocket, done: (error: Error | null) => void): void {
     run.call(this, socket, (error: Error | null) => {
+      // Socket.IO would take the other connection's rooms from it.
+      if (hooks.isStale(socket)) return;
       if (error) {
         done(error);
         return;
@@ -68,7 +73,8 @@ export function hookNamespace(nsp: Any, hooks: SocketHooks): void {
   nsp._createSocket = async function (client: HookedClient, auth: Record<string, unknown>): Promise<HookedSocket> {
     // A client that has heard nothing yet has no offset, and Socket.IO would not ask.
     const asked = typeof auth["pid"] === "string" && auth["offset"] === undefined ? { ...auth, offset: "" } : auth;
-    const socket = await hooks.aroundRestore(client, () => create.call(this, client, asked));
+    const socket: HookedSocket = await hooks.aroundRestore(client, () => create.call(this, client, asked));
+    if (hooks.isStale(socket)) return new Promise(() => {});
     hookAnswers(socket, hooks);
     return socket;
   };

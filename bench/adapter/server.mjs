@@ -1,5 +1,5 @@
 // A Socket.IO server with one of the adapters, which says where it listens:
-//   node --expose-gc server.mjs --adapter=roomlog|redis|redis-streams|none --at=ADDRESS
+//   node --expose-gc server.mjs --adapter=roomlog|redis|redis-streams|none --at=ADDRESS [--recovery]
 // Its clients ask it to emit to others, and what that costs.
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -9,7 +9,9 @@ import { createClient } from "redis";
 import { Server } from "socket.io";
 import { createAdapter as createRoomlog } from "../../adapter/dist/esm/index.js";
 
-const { values: flags } = parseArgs({ options: { adapter: { type: "string" }, at: { type: "string" } } });
+const { values: flags } = parseArgs({
+  options: { adapter: { type: "string" }, at: { type: "string" }, recovery: { type: "boolean" } },
+});
 
 async function redis() {
   const client = createClient({ url: `redis://${flags.at}` });
@@ -26,7 +28,11 @@ const kAdapters = {
 
 const http = createServer();
 const adapter = await kAdapters[flags.adapter]();
-const io = new Server(http, { serveClient: false, ...(adapter ? { adapter } : {}) });
+const io = new Server(http, {
+  serveClient: false,
+  ...(adapter ? { adapter } : {}),
+  ...(flags.recovery ? { connectionStateRecovery: {} } : {}),
+});
 
 io.on("connection", (socket) => {
   socket.on("join", async (room, ack) => {

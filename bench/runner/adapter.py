@@ -14,7 +14,8 @@ _HERE = os.path.join(_REPOSITORY, "bench", "adapter")
 
 TARGETS = ["//broker:roomlog-broker"]
 
-ADAPTERS = ["roomlog", "redis", "redis-streams"]
+PEERS = ["redis", "redis-streams"]
+ADAPTERS = ["roomlog", "roomlog-recovery", *PEERS]
 READY_SECONDS_MAX = 30
 THROUGHPUT_RATIO_MIN = 2.0
 LATENCY_RATIO_MAX = 1.5
@@ -69,7 +70,9 @@ class Adapter:
              "that holds no socket of the room, as a part of one core. "
              "Latency: from emit to receipt, one at a time. The broker syncs "
              "every second (--durability=interval:1s); Redis has its default, "
-             "which for what these adapters write is at best that.", ])
+             "which for what these adapters write is at best that. "
+             "roomlog-recovery: with connectionStateRecovery, so with a "
+             "session for each socket.", ])
         rows = []
         for name in ADAPTERS:
             rows.append([name, *[spread(all_of(name, part), show) for part, show
@@ -86,7 +89,7 @@ class Adapter:
         def middle(name, part):
             return statistics.median(all_of(name, part))
 
-        best = max(middle(name, "per_second") for name in ADAPTERS[1:])
+        best = max(middle(name, "per_second") for name in PEERS)
         ratio = middle("roomlog", "per_second") / best
         slower = [middle("roomlog", part) / middle("redis-streams", part)
                   for part in ("p50_ms", "p99_ms")]
@@ -104,17 +107,22 @@ class Adapter:
         sockets = 500 if self._quick else 5000
         each = {name: self._measure(name, 1, "--measure=memory",
                                     f"--sockets={sockets}")["bytes_each"]
-                for name in ("none", *ADAPTERS)}
+                for name in ("none", "none-recovery", *ADAPTERS)}
+
+        def beyond(name):
+            recovers = name.endswith("-recovery")
+            return each[name] - each["none-recovery" if recovers else "none"]
+
         self._page.section(
             "Memory of a Node.js server for each connected socket",
             [f"{thousands(sockets)} sockets in one room; the heap and what it "
              "holds outside, collected before and after. Beyond: more than "
-             "with Socket.IO's own adapter."])
+             "with Socket.IO's own adapter, with recovery if it has that."])
         self._page.table(
             ["adapter", "bytes each", "beyond", "goal", "reached"],
-            [[name, thousands(bytes_each), thousands(bytes_each - each["none"]),
+            [[name, thousands(bytes_each), thousands(beyond(name)),
               *([f"at most {SOCKET_BYTES_MAX:,}",
-                 _yes(bytes_each - each["none"] <= SOCKET_BYTES_MAX)]
+                 _yes(beyond(name) <= SOCKET_BYTES_MAX)]
                 if name == "roomlog" else ["-", "-"])]
              for name, bytes_each in each.items()])
 
@@ -124,7 +132,9 @@ class Adapter:
         address = self._back(name, started)
         servers = [self._start(["node", "--expose-gc",
                                 os.path.join(_HERE, "server.mjs"),
-                                f"--adapter={name}", f"--at={address}"],
+                                f"--adapter={name.removesuffix('-recovery')}",
+                                *(["--recovery"] if name.endswith("-recovery")
+                                  else []), f"--at={address}"],
                                answers=True) for _ in range(count)]
         ports = [str(server.read_json(READY_SECONDS_MAX)["port"])
                  for server in servers]
@@ -138,10 +148,10 @@ class Adapter:
 
     def _back(self, name, started):
         """What is behind the adapter; returns its address."""
-        if name == "none":
+        if name.startswith("none"):
             return "-"
         port = free_port()
-        if name == "roomlog":
+        if name.startswith("roomlog"):
             data = os.path.join(self._directory, f"adapter-{self._logs}")
             command = [program("broker/roomlog-broker"),
                        f"--listen=tcp://127.0.0.1:{port}", f"--data={data}",

@@ -214,31 +214,34 @@ test("a session is had by one: whoever had it is cut off", async () => {
   }
 });
 
-test("of whom nobody knows what it keeps, it is asked, and then it has everything once", async () => {
-  const ann = await connect(jsA);
-  const ben = await connect(jsB);
-  await ann.ask("join", "doubt");
-  await ben.ask("emit", { to: ["doubt"] }, "before");
-  await ann.hears("before");
-  const { _pid: pid, _lastOffset: offset } = ann.socket;
-  await ann.drop();
-  ann.take();
-  for (const event of ["one", "two"]) await ben.ask("emit", { to: ["doubt"] }, event);
-  // A try that broke in the middle, as the servers see it.
-  const broken = new Client(jsB);
-  broken.socket.auth = { pid, offset };
-  await broken.connect(jsB);
-  assert.deepEqual(broken.take(), ["one", "two", "connect"]);
-  await broken.drop();
-  const cut = new Promise((done) => ann.socket.once("disconnect", done));
-  ann.socket.io.uri = jsA.address;
-  ann.socket.connect();
-  assert.match(await cut, /^transport/);
-  assert.deepEqual(ann.take(), ["connect"]);
-  await ann.connect(jsA);
-  assert.equal(ann.socket.recovered, true);
-  assert.deepEqual(ann.take(), ["one", "two", "connect"]);
-});
+for (const transports of [["websocket"], ["polling"]]) {
+  test(`of whom nobody knows what it keeps by ${transports}, it is asked, and then it has everything once`, async () => {
+    const room = `doubt-${transports}`;
+    const ann = await connect(jsA, { transports });
+    const ben = await connect(jsB);
+    await ann.ask("join", room);
+    await ben.ask("emit", { to: [room] }, "before");
+    await ann.hears("before");
+    const { _pid: pid, _lastOffset: offset } = ann.socket;
+    await ann.drop();
+    ann.take();
+    for (const event of ["one", "two"]) await ben.ask("emit", { to: [room] }, event);
+    // A try that broke in the middle, as the servers see it.
+    const broken = new Client(jsB, { transports });
+    broken.socket.auth = { pid, offset };
+    await broken.connect(jsB);
+    assert.deepEqual(broken.take(), ["one", "two", "connect"]);
+    await broken.drop();
+    const cut = new Promise((done) => ann.socket.once("disconnect", done));
+    ann.socket.io.uri = jsA.address;
+    ann.socket.connect();
+    assert.match(await cut, /^transport/);
+    assert.deepEqual(ann.take(), ["connect"]);
+    await ann.connect(jsA);
+    assert.equal(ann.socket.recovered, true);
+    assert.deepEqual(ann.take(), ["one", "two", "connect"]);
+  });
+}
 
 test("whoever was thrown out, or left, begins anew", async () => {
   const ann = await connect(jsA);

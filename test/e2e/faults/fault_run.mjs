@@ -17,14 +17,14 @@ const kSettleTimeoutMs = 90_000;
 const kTransports = [["websocket"], ["polling"], ["polling", "websocket"]];
 
 // Options: `seed`; `ms`, how long there are faults; `members`, `perSecond` of
-// each of the two publishers; `lastsMsMax` of a fault; `edgeFlags`; `say`, which
+// each of the two publishers; `lastsMsMax` of a fault; `servers`, one of kServers; `edgeFlags`; `say`, which
 // takes lines. Resolves to what happened; `cluster` is gone by then, but for the
 // logs of its programs.
-export async function faultRun({ seed, ms, members: count = 12, perSecond = 150, lastsMsMax = 12_000, edgeFlags = [], say = () => {} }) {
+export async function faultRun({ seed, ms, members: count = 12, perSecond = 150, lastsMsMax = 12_000, servers = "edges", edgeFlags = [], say = () => {} }) {
   const random = new Random(seed);
   const recovers = !edgeFlags.includes("--recovery_window=0");
   const oracle = new Oracle({ placeOf });
-  const cluster = new FaultyCluster({ edges: kEdges, edgeFlags, onDeath: (what) => oracle.report("died", what) });
+  const cluster = new FaultyCluster({ edges: kEdges, servers, edgeFlags, onDeath: (what) => oracle.report("died", what) });
   const result = { seed, rounds: 0, faults: {}, plan: [], oracle, resent: 0, logs: [] };
   const people = [];
   const publishers = [];

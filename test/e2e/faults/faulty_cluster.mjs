@@ -11,19 +11,31 @@ import { Proxy } from "./proxy.mjs";
 const kHere = fileURLToPath(new URL(".", import.meta.url));
 const kBinaries = resolve(process.env.ROOMLOG_BIN ?? join(kHere, "../../../bazel-bin"));
 const kHealthTimeoutMs = 60_000;
+const kWindowMs = 120_000; // For coming back: what edges have by themselves.
+
+// What serves the clients, by the nodes' numbers.
+export const kServers = {
+  edges: () => edge,
+  node: () => nodeServer,
+  mixed: (i) => (i % 2 === 0 ? edge : nodeServer),
+};
+const edge = { path: join(kBinaries, "node/roomlog-edge"), args: [] };
+const nodeServer = { path: process.execPath, args: [join(kHere, "node_server.mjs"), `--recovery_window=${kWindowMs}`] };
 
 export class FaultyCluster {
   #count;
+  #servers;
   #edgeFlags;
   #onDeath;
   #mayEnd = new Set(); // Programs that were killed on purpose, and are not back yet.
   edges = []; // {program, listen, url, clientLink, brokerLink}
 
-  // `onDeath` is told of programs that end by themselves. They are started again,
+  // `servers`: one of kServers; `edgeFlags` are for all of them. `onDeath` is told of programs that end by themselves. They are started again,
   // as whoever runs them would.
-  constructor({ edges, edgeFlags = [], onDeath = () => {} }) {
+  constructor({ edges, servers = "edges", edgeFlags = [], onDeath = () => {} }) {
     this.#onDeath = onDeath;
     this.#count = edges;
+    this.#servers = kServers[servers];
     this.#edgeFlags = edgeFlags;
     this.directory = mkdtempSync(join(tmpdir(), "roomlog-faults-"));
     this.broker = new Program("broker", join(kBinaries, "broker/roomlog-broker"), [
@@ -36,7 +48,8 @@ export class FaultyCluster {
     const { hostname, port } = new URL(this.brokerAddress);
     for (let i = 0; i < this.#count; i++) {
       const brokerLink = await new Proxy(hostname, Number(port)).listen();
-      const program = new Program(`node-${i}`, join(kBinaries, "node/roomlog-edge"), [
+      const { path, args } = this.#servers(i);
+      const program = new Program(`node-${i}`, path, [...args,
         `--broker=tcp://127.0.0.1:${brokerLink.port}`, `--name=node-${i}`, ...this.#edgeFlags]);
       const url = new URL(await program.start(["--listen=127.0.0.1:0"]));
       this.#watch(program, url.host);

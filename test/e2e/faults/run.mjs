@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { faultRun, total } from "./fault_run.mjs";
+import { kServers } from "./faulty_cluster.mjs";
 import { kKinds } from "./oracle.mjs";
 import { describe } from "./plan.mjs";
 
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     members: { type: "string", default: "12" },
     rate: { type: "string", default: "150" },
+    servers: { type: "string", default: "edges" },
     "edge-flags": { type: "string", default: "" },
     report: { type: "string" },
     help: { type: "boolean" },
@@ -23,7 +25,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(`Usage: ./dev faults [--minutes=5 | --seconds=N] [--seed=S] [--members=12]
-    [--rate=150, of each publisher a second] [--edge-flags=FLAG,...]
+    [--rate=150, of each publisher a second] [--servers=edges | node | mixed] [--edge-flags=FLAG,...]
     [--report=FILE, as markdown]`);
   process.exit();
 }
@@ -33,11 +35,16 @@ if (!(seconds > 0) || !Number.isInteger(seed)) {
   console.error("--minutes, --seconds and --seed take numbers");
   process.exit(2);
 }
+if (!(values.servers in kServers)) {
+  console.error(`--servers takes ${Object.keys(kServers).join(", ")}`);
+  process.exit(2);
+}
 console.log(`seed ${seed}, ${seconds} s of faults`);
 const began = performance.now();
 const edgeFlags = values["edge-flags"].split(",").filter(Boolean);
 const result = await faultRun({
-  seed, ms: seconds * 1000, members: Number(values.members), perSecond: Number(values.rate), edgeFlags,
+  seed, ms: seconds * 1000, members: Number(values.members), perSecond: Number(values.rate),
+  servers: values.servers, edgeFlags,
   say: (line) => console.log(`${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}`),
 });
 const found = total(result.oracle);
@@ -61,7 +68,7 @@ function report() {
   return [
     "# A run under faults", "",
     `${new Date().toISOString().slice(0, 10)}, commit ${commit()}:`,
-    `\`./dev faults --seconds=${seconds} --seed=${seed} --members=${values.members} --rate=${values.rate}` +
+    `\`./dev faults --seconds=${seconds} --seed=${seed} --members=${values.members} --rate=${values.rate} --servers=${values.servers}` +
       `${edgeFlags.length ? ` --edge-flags=${edgeFlags}` : ""}\`.`,
     "Two nodes and a broker as processes, official clients by WebSocket, polling and both; a round ends when all is",
     "healed and everybody has heard the last publish of every room, and is then judged by `test/e2e/faults/oracle.mjs`.", "",
