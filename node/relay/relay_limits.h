@@ -14,8 +14,12 @@ inline constexpr size_t kRelayedRequestsMax = 20'000;
 // Of a body that travel in one message; less than kPacketBytesMax by far, so
 // that what else is said is not held up.
 inline constexpr size_t kRelayedPartBytesMax = size_t{256} << 10;
-// Of an answer: what a poll may bring, and as much again.
-inline constexpr size_t kRelayedAnswerBytesMax = size_t{64} << 20;
+// Of an answer: more than a poll brings (kClientBufferBytesMax and an event,
+// kRecoveryBytesMax).
+inline constexpr size_t kRelayedAnswerBytesMax = size_t{16} << 20;
+// Bodies that one loop puts together at a time, so that they take half a
+// gigabyte at most. Nearly all bodies come in one part.
+inline constexpr size_t kRelayedInPartsMax = 32;
 
 // How often a loop asks whether its requests are still being answered, and how
 // long the broker may take to hand one on.

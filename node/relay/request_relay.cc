@@ -88,6 +88,7 @@ class RequestRelay::Asked final : public ExchangeOwner {
   bool is_heard = false;  // By the loop that is to answer.
   absl::Duration sent_at;
   // The answer so far, if its body comes in parts.
+  std::unique_ptr<InParts> in_parts;
   proto::RelayedAnswer answer;
   std::string body;
 
@@ -257,7 +258,9 @@ void RequestRelay::OnAnswer(const proto::Relay& relay) {
   found->second->answer = relay.answer();
   found->second->answer.clear_body();
   found->second->body = relay.answer().body().bytes();
-  if (!relay.answer().body().more()) AnswerWhole(relay.exchange());
+  if (!relay.answer().body().more()) return AnswerWhole(relay.exchange());
+  if (in_parts_ >= kRelayedInPartsMax) return GiveUp(relay.exchange());
+  found->second->in_parts = std::make_unique<InParts>(in_parts_);
 }
 
 void RequestRelay::OnAnswerPart(const proto::Relay& relay) {
@@ -280,13 +283,27 @@ void RequestRelay::AnswerWhole(uint64_t exchange) {
 
 void RequestRelay::OnRequest(const proto::Relay& relay) {
   const TakenKey key{relay.from(), relay.exchange()};
-  if (taken_.size() >= kRelayedRequestsMax || taken_.contains(key)) return;
+  if (taken_.contains(key)) return;
+  const bool more = relay.request().body().more();
+  if (taken_.size() >= kRelayedRequestsMax ||
+      (more && in_parts_ >= kRelayedInPartsMax)) {
+    return Refuse(relay);
+  }
   Taken& taken = taken_[key];
   taken.came_at = clock_.Steady();
   taken.request = relay.request();
   taken.body = relay.request().body().bytes();
   taken.request.clear_body();
-  if (!relay.request().body().more()) Begin(key);
+  if (!more) return Begin(key);
+  taken.in_parts = std::make_unique<InParts>(in_parts_);
+}
+
+void RequestRelay::Refuse(const proto::Relay& relay) {
+  proto::Relay refusal = MessageOf(relay.exchange());
+  refusal.mutable_answer()->set_status(503);
+  refusal.mutable_answer()->set_content_type("text/plain");
+  refusal.mutable_answer()->mutable_body()->set_bytes("too many requests");
+  Tell(relay.from(), refusal);
 }
 
 void RequestRelay::OnRequestPart(const proto::Relay& relay) {
@@ -303,6 +320,7 @@ void RequestRelay::OnRequestPart(const proto::Relay& relay) {
 
 void RequestRelay::Begin(const TakenKey& key) {
   Taken& taken = taken_.at(key);
+  taken.in_parts.reset();
   taken.exchange = std::make_shared<RelayedExchange>(
       std::move(taken.request), std::move(taken.body),
       [this, key, is_here = std::weak_ptr<bool>(is_here_)](HttpAnswer answer) {

@@ -68,9 +68,21 @@ class RequestRelay {
   size_t taken() const { return taken_.size(); }
 
  private:
+  // Counts a body that is put together, while it lives.
+  class InParts {
+   public:
+    explicit InParts(size_t& count) : count_(count) { ++count_; }
+    ~InParts() { --count_; }
+    InParts(const InParts&) = delete;
+    InParts& operator=(const InParts&) = delete;
+
+   private:
+    size_t& count_;
+  };
   class Asked;
   struct Taken {
     absl::Duration came_at;
+    std::unique_ptr<InParts> in_parts;
     std::shared_ptr<RelayedExchange> exchange;  // Null: its body is not whole.
     proto::RelayedRequest request;
     std::string body;
@@ -94,6 +106,7 @@ class RequestRelay {
   void OnAborted(const proto::Relay& relay);
   void OnCheck(const proto::Relay& relay);
   void Begin(const TakenKey& key);
+  void Refuse(const proto::Relay& relay);
 
   const Options options_;
   const Clock& clock_;
@@ -102,6 +115,7 @@ class RequestRelay {
   const std::string room_;
   uint64_t last_exchange_;
   absl::Duration checked_at_;
+  size_t in_parts_ = 0;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Asked>> asked_;
   absl::flat_hash_map<TakenKey, Taken> taken_;
   // What is told later must not find this gone.

@@ -219,6 +219,44 @@ TEST_F(RequestRelayTest, ABodyThatNeverComesWholeIsForgotten) {
   EXPECT_THAT(there_.served, IsEmpty());
 }
 
+TEST_F(RequestRelayTest, FewBodiesArePutTogetherAtATime) {
+  std::vector<std::shared_ptr<FakeExchange>> posts;
+  for (size_t i = 0; i < kRelayedInPartsMax; ++i) {
+    posts.push_back(Ask("POST"));
+    posts.back()->Body(std::string(2 * kRelayedPartBytesMax, 'x'));
+    messages_.pop_back();  // Its last part is on its way.
+  }
+  Settle();
+  EXPECT_EQ(there_.relay->taken(), kRelayedInPartsMax);
+  const auto large = Ask("POST");
+  large->Body(std::string(2 * kRelayedPartBytesMax, 'x'));
+  const auto small = Ask("POST");
+  small->Body("small");
+  Settle();
+  EXPECT_EQ(large->Told(), "503 too many requests");
+  EXPECT_EQ(there_.served.size(), 1u);
+  posts[0]->Abort();
+  Settle();
+  const auto again = Ask("POST");
+  again->Body(std::string(2 * kRelayedPartBytesMax, 'x'));
+  Settle();
+  EXPECT_EQ(there_.served.size(), 2u);
+}
+
+TEST_F(RequestRelayTest, FewAnswersArePutTogetherAtATime) {
+  std::vector<std::shared_ptr<FakeExchange>> polls;
+  for (size_t i = 0; i < kRelayedInPartsMax + 1; ++i) {
+    polls.push_back(Ask("GET"));
+    Settle();
+    Served().Answer(
+        TextAnswer(200, std::string(2 * kRelayedPartBytesMax, 'x')));
+    messages_.pop_back();
+    Settle();
+  }
+  EXPECT_EQ(polls.front()->Told(), "pending");
+  EXPECT_EQ(polls.back()->Told(), kUnknown);
+}
+
 TEST_F(RequestRelayTest, NobodyElseCanAnswer) {
   const auto poll = Ask("GET");
   Settle();
