@@ -55,8 +55,9 @@ ABSL_FLAG(std::vector<std::string>, cors_origins, {},
           "WebSockets know no such rule.");
 ABSL_FLAG(std::vector<std::string>, trusted_proxies, {},
           "Addresses and networks of balancers, by commas, such as "
-          "10.0.0.0/8: what they say by X-Forwarded-For is taken for where a "
-          "client is. Nobody else's word is.");
+          "10.0.0.0/8: what they say by X-Forwarded-For and X-Forwarded-Proto "
+          "is taken for where a client is, and whether it speaks TLS. Nobody "
+          "else's word is.");
 ABSL_FLAG(uint32_t, threads, 1, "Event loops, each with its own thread.");
 ABSL_FLAG(
     absl::Duration, drain_time, absl::Seconds(5),

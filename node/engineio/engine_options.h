@@ -56,7 +56,8 @@ struct EngineOptions {
   // As for HttpConnection.
   absl::Duration header_time = kHttpHeaderTime;
 
-  // Who may say, by X-Forwarded-For, where a request came from.
+  // Who may say, by X-Forwarded-For and X-Forwarded-Proto, where a request came
+  // from, and how.
   TrustedProxies trusted_proxies;
 
   // Who may connect, and how.

@@ -42,7 +42,8 @@ struct HandshakeInfo {
   HeaderList headers;
   std::string url;             // Path and query, as sent.
   std::string remote_address;  // Without the port; empty if it is not known.
-  bool secure = false;         // It came over our own TLS.
+  // It came over TLS: our own, or that of a trusted proxy.
+  bool secure = false;
   absl::Time issued = absl::InfinitePast();
 
   // What stands behind the question mark, as sent.

@@ -180,7 +180,9 @@ void HttpConnection::OnHead() {
   client_address_ =
       options_.trusted_proxies->ClientOf(remote_address_, request_.headers);
   request_.remote_address = client_address_;
-  request_.is_secure = socket_.is_secure();
+  request_.is_secure =
+      socket_.is_secure() ||
+      options_.trusted_proxies->IsSecure(remote_address_, request_.headers);
   if (handler_ != nullptr) handler_->OnRequest(shared_from_this());
 }
 

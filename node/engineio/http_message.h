@@ -19,7 +19,8 @@ struct HttpRequest {
   bool asks_websocket = false;  // To upgrade, by GET, HTTP/1.1 or later.
   HeaderList headers;
   absl::string_view remote_address;  // Without the port.
-  bool is_secure = false;            // It came over our own TLS.
+  // It came over TLS: our own, or that of a trusted proxy.
+  bool is_secure = false;
 
   absl::string_view path() const { return target.substr(0, target.find('?')); }
   absl::string_view query() const {

@@ -91,4 +91,10 @@ std::string TrustedProxies::ClientOf(absl::string_view remote,
   return client;
 }
 
+bool TrustedProxies::IsSecure(absl::string_view remote,
+                              const HeaderList& headers) const {
+  return absl::EqualsIgnoreCase(headers.Find("X-Forwarded-Proto"), "https") &&
+         IsTrusted(remote);
+}
+
 }  // namespace roomlog

@@ -29,6 +29,10 @@ class TrustedProxies {
   std::string ClientOf(absl::string_view remote,
                        const HeaderList& headers) const;
 
+  // Whether a request from `remote` came to a trusted proxy over TLS, by what
+  // that says in X-Forwarded-Proto.
+  bool IsSecure(absl::string_view remote, const HeaderList& headers) const;
+
  private:
   bool IsTrusted(absl::string_view address) const;
 

@@ -61,6 +61,19 @@ TEST(TrustedProxiesTest, TheClientIsWhomTheLastTrustedOneSaw) {
   }
 }
 
+TEST(TrustedProxiesTest, OnlyATrustedOneSaysThatItSpokeTls) {
+  const TrustedProxies proxies = Trusting({"10.0.0.0/8"});
+  HeaderList https;
+  https.Add("X-Forwarded-Proto", "https");
+  HeaderList http;
+  http.Add("X-Forwarded-Proto", "http");
+  EXPECT_TRUE(proxies.IsSecure("10.0.0.1", https));
+  EXPECT_FALSE(proxies.IsSecure("10.0.0.1", http));
+  EXPECT_FALSE(proxies.IsSecure("10.0.0.1", HeaderList()));
+  EXPECT_FALSE(proxies.IsSecure("1.2.3.4", https));
+  EXPECT_FALSE(TrustedProxies().IsSecure("10.0.0.1", https));
+}
+
 TEST(TrustedProxiesTest, SaysWhatIsNoNetwork) {
   for (const char* text : {"", "ten", "10.0.0.0/33", "10.0.0.0/", "1.2.3",
                            "::1/129", "example.org"}) {
