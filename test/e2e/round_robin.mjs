@@ -1,12 +1,15 @@
-// A balancer without stickiness: each request goes to the next node.
+// A balancer without stickiness: each request goes to the next node. One that
+// takes no connection gets no more.
 import { createServer, request } from "node:http";
 
 // Resolves to {address, close(), counts}: the requests that each node got.
 export async function roundRobin(addresses) {
   const counts = addresses.map(() => 0);
+  const gone = new Set();
   let next = 0;
   const server = createServer((req, res) => {
-    const i = next++ % addresses.length;
+    let i = next++ % addresses.length;
+    while (gone.has(i) && gone.size < addresses.length) i = next++ % addresses.length;
     counts[i]++;
     const { hostname, port } = new URL(addresses[i]);
     const onward = request({ hostname, port, method: req.method, path: req.url, headers: req.headers }, (answer) => {
@@ -14,7 +17,10 @@ export async function roundRobin(addresses) {
       answer.pipe(res);
     });
     const fail = () => (res.headersSent ? res.destroy() : res.writeHead(502).end());
-    onward.on("error", fail);
+    onward.on("error", (error) => {
+      if (error.code === "ECONNREFUSED") gone.add(i);
+      fail();
+    });
     res.on("close", () => onward.destroy());
     req.pipe(onward);
   });
