@@ -208,9 +208,13 @@ export class Sessions {
     }
     try {
       return await this.#recover(restored, offset, client);
-    } catch {
+    } catch (error) {
       this.#keeper.end(restored.name);
-      return null;
+      // Perhaps an earlier connection of its own, looked at late, has taken the session:
+      // then it is there when the client comes again.
+      if (!client || !(error instanceof RoomlogError) || error.code !== "fenced") return null;
+      client.conn.close(true);
+      return new Promise(() => {});
     }
   }
 

@@ -54,7 +54,7 @@ function serve() {
 
 const soon = () => new Promise((done) => setImmediate(done));
 
-test("a connection that came too late to have the session leaves it to the next one", async () => {
+test("a connection that came too late to have the session leaves it to the next one, and is to come again", async () => {
   const server = serve();
   const first = server.comeBack();
   await soon();
@@ -63,7 +63,8 @@ test("a connection that came too late to have the session leaves it to the next 
   assert.equal((await second.socket).id, "ann");
   const { removed } = server;
   for (const follow of server.follow) follow();
-  assert.equal((await first.socket).recovered, false);
+  await soon();
+  assert.deepEqual(first.closed, [true]);
   assert.ok(server.sessions.has("ann"));
   assert.equal(server.removed, removed);
   server.connect(await second.socket);

@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { faultRun, total } from "./fault_run.mjs";
+import { kServers } from "./faulty_cluster.mjs";
 
 const kSeed = 1;
 
-// With servers on Node.js a fault is known that a run may meet (adapter/README.md):
-// until it is mended they are for ./dev faults alone.
-for (const servers of ["edges"]) {
+for (const servers of Object.keys(kServers)) {
   test(`with ${servers} clients miss nothing, see nothing twice and agree, whatever breaks for 20 seconds`, { timeout: 240_000 }, async (t) => {
     const { oracle, plan, logs } = await faultRun({ seed: kSeed, ms: 20_000, lastsMsMax: 3_000, servers });
     if (total(oracle) > 0) {

@@ -82,7 +82,7 @@ export class Member {
   async #enter() {
     const life = ++this.#lives;
     const { recovered } = this.socket;
-    this.#witness.connected({ recovered, node: this.socket.io.uri });
+    this.#witness.connected({ recovered, node: this.socket.io.uri, resumes: this.#resumes });
     if (recovered) for (const room of this.#wasIn) this.#in.add(room);
     else this.#wasIn.clear();
     await Promise.all(this.#rooms.filter((room) => !this.#in.has(room)).map((room) => this.#join(room, life)));

@@ -255,8 +255,10 @@ class Witness {
     this.oneOrder = oneOrder;
   }
 
-  // `reason`: why it was not recovered, if that was told.
-  connected({ recovered = false, node = "", reason = "not told" } = {}) {
+  // `reason`: why it was not recovered, if that was told. `resumes`: if so, it asks in
+  // each of its rooms for all after what it had heard last; else it is in none of them,
+  // and what comes before it is told that it is in again is owed to nobody.
+  connected({ recovered = false, node = "", reason = "not told", resumes = true } = {}) {
     this.#connect = { number: this.#connect.number + 1, node, recovered };
     if (recovered) {
       this.#oracle.recoveries.whole++;
@@ -267,6 +269,7 @@ class Witness {
     } else if (this.#connect.number > 1) {
       const { fresh } = this.#oracle.recoveries;
       fresh[reason] = (fresh[reason] ?? 0) + 1;
+      if (!resumes) for (const room of this.#rooms.keys()) this.left(room);
     }
   }
 
@@ -298,7 +301,7 @@ class Witness {
     this.#seen.add(id);
     this.#all.push(id);
     const stretches = this.#stretchesOf(room);
-    if (stretches.length === 0) stretches.push(newStretch(Infinity)); // Its join is yet to be answered.
+    if (!stretches.at(-1)?.open) stretches.push(newStretch(Infinity)); // Its join is yet to be answered.
     const stretch = stretches.at(-1);
     stretch.ids.push(id);
     if (place === undefined) return;

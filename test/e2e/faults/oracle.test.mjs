@@ -128,6 +128,14 @@ const kLies = [
       bob.gap("x", { reason: "retention", from: "e-0", to: "e-1" });
       hear(bob, only("c", "end"));
     }, { missing: 1 }],
+  ["something missing after the first event of a room that was joined anew, before the answer",
+    ({ ann, bob }) => {
+      hear(ann, kAll);
+      bob.connected({ recovered: false, resumes: false });
+      hear(bob, only("a", "c"));
+      bob.joined("x");
+      hear(bob, only("end"));
+    }, { missing: 1 }],
   ["something missing from the middle of a time that has ended",
     ({ ann, bob }) => {
       hear(ann, kAll);
@@ -187,6 +195,15 @@ const kTruths = [
     bob.connected({ recovered: false });
     bob.joined("x");
   }],
+  ["what was said before a room was joined anew is owed to nobody, also if events come before the answer",
+    ({ ann, bob }) => {
+      hear(ann, kAll);
+      hear(bob, only("a"));
+      bob.connected({ recovered: false, resumes: false });
+      hear(bob, only("c"));
+      bob.joined("x");
+      hear(bob, only("end"));
+    }],
   ["a client that came late", ({ oracle, ann, bob }) => {
     const eve = oracle.witness("eve");
     eve.joined("x");
