@@ -128,6 +128,23 @@ inline constexpr size_t kUserNameBytesMax = 255;
 inline constexpr int kDoubtfulOffsetsMax = 8;
 // Where the history of a join begins, as it is stored: a position, or a number.
 inline constexpr size_t kSessionStartBytesMax = 64;
+// The state of a user: a small record, which is read whole at every change.
+inline constexpr size_t kUserStateBytesMax = size_t{64} << 10;
+// How deep it may nest: a merge walks over what lies below at every level.
+inline constexpr size_t kUserStateDepthMax = 32;
+// The longest that it may be asked to last before it ends by itself.
+inline constexpr absl::Duration kUserStateTtlMax = absl::Hours(24 * 3660);
+// How many earlier states are kept for those who watch and were away.
+inline constexpr uint64_t kUserEventsKept = 100;
+// How long nodes are told whose tokens were revoked: longer than any token should
+// be good for; and how many such events are kept.
+inline constexpr absl::Duration kRevocationsKept = absl::Hours(24 * 400);
+inline constexpr uint64_t kRevocationsKeptMax = 1'000'000;
+// How long a client that shows a token waits for its node to know them.
+inline constexpr absl::Duration kRevocationsWaitMax = absl::Seconds(10);
+// User states that one call of TidyUp() ends; the next goes on.
+inline constexpr size_t kUserStatesExpiredPerCallMax = 256;
+
 // The longest window. Some clients sleep over a holiday.
 inline constexpr absl::Duration kRecoveryWindowMax = absl::Hours(24 * 30);
 // Expired sessions that one call of TidyUp() ends; the next goes on.

@@ -26,7 +26,8 @@ ABSL_FLAG(absl::Duration, auth_leeway, absl::Seconds(5),
 ABSL_FLAG(std::string, grant, "",
           "What every user may do, beside what his token grants: rules parted "
           "by ';', such as \"join,history=chat/*;publish=user/{sub}/*\". The "
-          "rights are join, publish, history, presence, and all.");
+          "rights are join, publish, history, presence, for users' names in "
+          "place of rooms state, state_change and dismiss, and all.");
 ABSL_FLAG(std::string, api_keys, "",
           "A file with the keys of the backends that may use the HTTP API "
           "below /api/v1/: lines of a name, a key of at least 32 characters, "

@@ -10,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/limits.h"
 #include "base/name_pattern.h"
+#include "base/user_room.h"
 
 namespace roomlog {
 namespace {
@@ -162,6 +164,15 @@ absl::StatusOr<RetentionRules> RetentionRules::Parse(
 }
 
 const Retention& RetentionRules::For(const RoomKey& room) const {
+  // Their last event is what is kept of a user.
+  static const Retention users{.age_max = absl::InfiniteDuration(),
+                               .events_max = kUserEventsKept};
+  if (IsUserRoom(room.room())) return users;
+  static const Retention dismissals{.age_max = kRevocationsKept,
+                                    .events_max = kRevocationsKeptMax};
+  if (room.name_space() == "/$node" && room.room() == kDismissalsRoom) {
+    return dismissals;
+  }
   for (const Rule& rule : rules_) {
     if (MatchesPattern(rule.name_space_pattern, room.name_space()) &&
         MatchesPattern(rule.room_pattern, room.room())) {

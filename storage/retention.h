@@ -48,7 +48,8 @@ class RetentionRules {
   static absl::StatusOr<RetentionRules> Parse(
       const std::vector<std::string>& rules);
 
-  // Lives as long as this object does.
+  // Of a user's room (base/user_room.h) the latest events are kept for good,
+  // whatever the rules say. Lives as long as this object does.
   const Retention& For(const RoomKey& room) const;
 
  private:

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "base/limits.h"
+#include "base/user_room.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/status_matchers.h"
@@ -132,6 +134,14 @@ TEST(RetentionRulesTest, RefusesWhatIsNotARuleAndSaysWhy) {
     EXPECT_THAT(std::string(rules.status().message()), HasSubstr(why)) << rule;
     EXPECT_THAT(std::string(rules.status().message()), HasSubstr(rule));
   }
+}
+
+TEST(RetentionTest, WhatIsKeptOfAUserNeverGrowsTooOld) {
+  const RetentionRules rules = RetentionRules::Parse({"*=age:1h"}).value();
+  const Retention& user =
+      rules.For(RoomKey::Make("/", UserRoomOf("ann")).value());
+  EXPECT_EQ(user.age_max, absl::InfiniteDuration());
+  EXPECT_EQ(user.events_max, kUserEventsKept);
 }
 
 TEST(RetentionTest, IsExceededPastAnEighthOrSixtyFourEvents) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "base/limits.h"
 #include "base/presence_limits.h"
 #include "base/presence_room.h"
+#include "base/room_key.h"
+#include "base/user_room.h"
 #include "proto/events.pb.h"
 
 namespace roomlog {
@@ -33,9 +36,9 @@ uint64_t EventsIn(const std::vector<JournalEntry>& entries) {
   return count;
 }
 
-// Whether only the broker may say something in this room.
-bool IsFeed(absl::string_view room_text) {
-  return IsPresenceRoom(room_text.substr(room_text.find('\0') + 1));
+// The name of a room, which is "<namespace>\0<room>", without its namespace.
+absl::string_view InNamespace(absl::string_view room_text) {
+  return room_text.substr(room_text.find('\0') + 1);
 }
 
 bool HasInquiry(const std::vector<JournalEntry>& entries, size_t begin,
@@ -95,6 +98,14 @@ struct Applier::Pending {
   std::vector<JournalEntry> owners;
   // How many of `sessions.members` are in `log` as events.
   size_t members_told = 0;
+  // The last event that this commit brings of each user's room, and what is to
+  // be written of when they end.
+  struct UserEvent {
+    absl::string_view packet;
+    Offset offset;
+  };
+  absl::flat_hash_map<RoomId, UserEvent> users;
+  std::vector<StateChange> user_rows;
 };
 
 Applier::Applier(RoomLog& log, Durability durability, PresenceRules presence)
@@ -113,7 +124,8 @@ absl::Status Applier::Open() {
   if (!status.ok()) return status;
   status =
       log_.LoadState([this](absl::string_view key, absl::string_view value) {
-        return sessions_.Load(key, value);
+        return UserExpiries::IsRow(key) ? user_expiries_.Load(key, value)
+                                        : sessions_.Load(key, value);
       });
   if (status.ok() && presence_.is_kept()) {
     sessions_.ForEachMember(
@@ -313,18 +325,22 @@ PublishedRun Applier::TakeEvent(const PublishBatch& batch, size_t index,
   if ((event.flags & proto::EVENT_FLAG_SESSION) != 0) {
     return TakeSession(batch, index, pending);
   }
-  if (presence_.is_kept() && IsFeed(batch.rooms[event.room])) {
+  const absl::string_view room_name = batch.rooms[event.room];
+  const bool is_user = (event.flags & proto::EVENT_FLAG_USER) != 0;
+  if (presence_.is_kept() && IsPresenceRoom(InNamespace(room_name))) {
     run.status = absl::InvalidArgumentError(
         "only the broker says who comes and goes in a room");
     return run;
   }
-  const absl::StatusOr<RoomHead> room = FindRoom(batch.rooms[event.room]);
+  if (!is_user && IsUserRoom(InNamespace(room_name))) {
+    run.status = absl::InvalidArgumentError(
+        "only the broker says what becomes of a user");
+    return run;
+  }
+  const absl::StatusOr<RoomHead> room = FindRoom(room_name);
   if (!room.ok()) {
     run.status = room.status();
     return run;
-  }
-  if (room->head == Offset() && room->trimmed_through == Offset()) {
-    pending->new_rooms.push_back(room->id);
   }
   if (!event.id.empty()) {
     std::optional<Offset> first;
@@ -345,15 +361,31 @@ PublishedRun Applier::TakeEvent(const PublishBatch& batch, size_t index,
       run.duplicate = true;
       return run;
     }
-    pending->ids.emplace(key, next_offset_);
   }
-  run.first_offset = next_offset_;
   NewEvent appended;
   appended.room = room->id;
   appended.offset = next_offset_;
   appended.flags = event.flags;
   appended.id = event.id;
   appended.packet = event.packet;
+  if (is_user) {
+    const absl::StatusOr<absl::string_view> packet =
+        TakeUser(*room, room_name, event.packet, pending);
+    if (!packet.ok()) {
+      run.status = packet.status();
+      if (!inquiries_.contains(room->id)) ReleaseUnused(room->id, *pending);
+      return run;
+    }
+    appended.flags = proto::EVENT_FLAG_ROOM_APPLICATION;
+    appended.packet = *packet;
+  }
+  if (room->head == Offset() && room->trimmed_through == Offset()) {
+    pending->new_rooms.push_back(room->id);
+  }
+  if (!event.id.empty()) {
+    pending->ids.emplace(std::make_pair(room->id, event.id), next_offset_);
+  }
+  run.first_offset = next_offset_;
   pending->log.events.push_back(appended);
   next_offset_ = next_offset_.Next();
   return run;
@@ -377,6 +409,45 @@ PublishedRun Applier::TakeSession(const PublishBatch& batch, size_t index,
   AddNotices(pending);
   AddComingsAndGoings(pending);
   return run;
+}
+
+absl::StatusOr<absl::string_view> Applier::TakeUser(const RoomHead& room,
+                                                    absl::string_view room_name,
+                                                    absl::string_view operation,
+                                                    Pending* pending) {
+  const absl::StatusOr<UserRecord> record = FindUser(room, room_name, *pending);
+  if (!record.ok()) return record.status();
+  absl::StatusOr<UserChange> change =
+      ChangeUser(*record, room_name.substr(0, room_name.find('\0')),
+                 UserOfRoom(InNamespace(room_name)), operation, last_time_ms_);
+  if (!change.ok()) return change.status();
+  user_expiries_.Set(room_name, change->expires_ms, &pending->user_rows);
+  pending->commit.notices.push_back(std::move(change->packet));
+  const absl::string_view packet = pending->commit.notices.back();
+  pending->users[room.id] = {packet, next_offset_};
+  return packet;
+}
+
+absl::StatusOr<UserRecord> Applier::FindUser(const RoomHead& room,
+                                             absl::string_view room_name,
+                                             const Pending& pending) const {
+  if (const auto it = pending.users.find(room.id); it != pending.users.end()) {
+    return ParseUserEvent(it->second.packet, it->second.offset);
+  }
+  if (room.events == 0) return UserRecord();
+  absl::StatusOr<RoomKey> key = RoomKey::Parse(room_name);
+  if (!key.ok()) return key.status();
+  ReadQuery last;
+  last.room = *std::move(key);
+  last.direction = ReadQuery::Direction::kNewestFirst;
+  last.events_max = 1;
+  last.bytes_max = kPacketBytesMax;
+  last.now_ms = last_time_ms_;
+  const absl::StatusOr<ReadPage> page = log_.Read(last);
+  if (!page.ok()) return page.status();
+  if (page->events.empty()) return UserRecord();
+  const EventView& event = page->events.back();
+  return ParseUserEvent(event.packet, event.offset);
 }
 
 void Applier::TakeOwner(const JournalEntry& change, Pending* pending) {
@@ -462,6 +533,38 @@ void Applier::ExpireSessions(std::vector<JournalResult>* results) {
   Write(&pending, results);
 }
 
+void Applier::ExpireUsers(std::vector<JournalResult>* results) {
+  if (!user_expiries_.FirstDue(last_time_ms_).has_value()) return;
+  reserved_ = ReserveOffsets(kUserStatesExpiredPerCallMax);
+  if (!reserved_.ok()) {
+    NotePublishing(reserved_, results);
+    return;
+  }
+  Pending pending;
+  for (size_t i = 0; i < kUserStatesExpiredPerCallMax; ++i) {
+    const std::optional<std::string> name =
+        user_expiries_.FirstDue(last_time_ms_);
+    if (!name.has_value()) break;
+    user_expiries_.Set(*name, 0, &pending.user_rows);
+    const absl::StatusOr<RoomHead> room = FindRoom(*name);
+    // One that cannot be read is not told to be over; whoever asks for it
+    // hears what is wrong.
+    if (!room.ok()) continue;
+    const absl::StatusOr<UserRecord> record = FindUser(*room, *name, pending);
+    if (!record.ok() || record->state.empty()) continue;
+    pending.commit.notices.push_back(UserExpiredPacket(
+        name->substr(0, name->find('\0')), UserOfRoom(InNamespace(*name))));
+    NewEvent over;
+    over.room = room->id;
+    over.offset = next_offset_;
+    over.flags = proto::EVENT_FLAG_ROOM_APPLICATION;
+    over.packet = pending.commit.notices.back();
+    pending.log.events.push_back(over);
+    next_offset_ = next_offset_.Next();
+  }
+  Write(&pending, results);
+}
+
 void Applier::SettleMembers(std::vector<JournalResult>* results) {
   const std::optional<int64_t> next = sessions_.next_settling_ms();
   if (!next.has_value() || *next > last_time_ms_) return;
@@ -482,7 +585,10 @@ void Applier::SettleMembers(std::vector<JournalResult>* results) {
 }
 
 void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
-  if (pending->commit.answers.empty() && pending->sessions.rows.empty()) return;
+  if (pending->commit.answers.empty() && pending->sessions.rows.empty() &&
+      pending->user_rows.empty()) {
+    return;
+  }
   LogBatch& log = pending->log;
   Commit& commit = pending->commit;
   log.time_ms = last_time_ms_;
@@ -513,6 +619,9 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
 
   absl::Status status = absl::OkStatus();
   log.state = std::move(pending->sessions.rows);
+  log.state.insert(log.state.end(),
+                   std::make_move_iterator(pending->user_rows.begin()),
+                   std::make_move_iterator(pending->user_rows.end()));
   const bool writes =
       !log.events.empty() || !log.answers.empty() || !log.state.empty();
   // How many events a session's operation brings is known only now.
@@ -537,6 +646,7 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   if (status.ok()) {
     sessions_.Written();
     presence_.Written();
+    user_expiries_.Written();
     if (!pending->sessions.members.empty()) {
       results->push_back(MembersChanged{std::move(pending->sessions.members),
                                         Offset(next_offset_.value() - 1)});
@@ -552,6 +662,7 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   } else {
     sessions_.Undo();
     presence_.Undo();
+    user_expiries_.Undo();
     owners_to_note_.insert(owners_to_note_.end(), pending->owners.begin(),
                            pending->owners.end());
     for (size_t i = 0; i < commit.answers.size(); ++i) {
@@ -657,6 +768,7 @@ bool Applier::TidyUp(int64_t now_ms, std::vector<JournalResult>* results) {
   if (!publishing_.ok()) return false;
   SettleMembers(results);
   ExpireSessions(results);
+  ExpireUsers(results);
   bool trims_on = false;
   for (int i = 0; i < kTrimsAtOnce; ++i) {
     const absl::StatusOr<size_t> gone =

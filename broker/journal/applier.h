@@ -16,6 +16,8 @@
 #include "sessions/presence_feed.h"
 #include "sessions/session_table.h"
 #include "storage/room_log.h"
+#include "users/user_expiries.h"
+#include "users/user_record.h"
 
 namespace roomlog {
 
@@ -59,6 +61,16 @@ class Applier {
   // Of a batch's event that is a session's operation.
   PublishedRun TakeSession(const PublishBatch& batch, size_t index,
                            Pending* pending);
+  // The packet of the event that a batch's operation on a user brings about.
+  // `room` is the user's.
+  absl::StatusOr<absl::string_view> TakeUser(const RoomHead& room,
+                                             absl::string_view room_name,
+                                             absl::string_view operation,
+                                             Pending* pending);
+  // What is kept of a user, with what this commit has changed of it.
+  absl::StatusOr<UserRecord> FindUser(const RoomHead& room,
+                                      absl::string_view room_name,
+                                      const Pending& pending) const;
   void TakeOwner(const JournalEntry& change, Pending* pending);
   // A room that nobody follows: if it was not there, it shall not be, unless
   // this commit brings its first event.
@@ -68,6 +80,7 @@ class Applier {
   // Makes events of who came and went since the last call for this commit.
   void AddComingsAndGoings(Pending* pending);
   void ExpireSessions(std::vector<JournalResult>* results);
+  void ExpireUsers(std::vector<JournalResult>* results);
   void SettleMembers(std::vector<JournalResult>* results);
   void Write(Pending* pending, std::vector<JournalResult>* results);
   // Puts the ephemeral events among those that were written.
@@ -87,6 +100,7 @@ class Applier {
   Producers producers_;
   SessionTable sessions_;
   PresenceFeed presence_;
+  UserExpiries user_expiries_;
   // OwnerGone and OwnerBack whose commit was not written; they come first in
   // the next.
   std::vector<JournalEntry> owners_to_note_;

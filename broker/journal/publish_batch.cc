@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/room_key.h"
+#include "base/user_room.h"
 #include "proto/events.pb.h"
 
 namespace roomlog {
@@ -34,6 +35,20 @@ absl::Status CheckSessionEvent(const EventView& event, absl::string_view room) {
         "a session's operation with the flags ", event.flags, " or an id"));
   }
   return RoomKey::Parse(room).status();
+}
+
+// A user's operation is in the room that keeps the user.
+absl::Status CheckUserEvent(const EventView& event, absl::string_view room) {
+  if (event.flags != proto::EVENT_FLAG_USER) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a user's operation with the flags ", event.flags));
+  }
+  const absl::StatusOr<RoomKey> key = RoomKey::Parse(room);
+  if (key.ok() && !IsUserRoom(key->room())) {
+    return absl::InvalidArgumentError(
+        "a user's operation in a room that keeps no user");
+  }
+  return key.status();
 }
 
 // Reads rooms and events of batch->message, whose packets are batch->packets.
@@ -68,9 +83,13 @@ absl::Status ReadEvents(PublishBatch* batch) {
   }
   for (const EventView& event : batch->events) {
     if (!status.ok()) break;
-    if ((event.flags & proto::EVENT_FLAG_SESSION) == 0) continue;
-    batch->has_session_operations = true;
-    status = CheckSessionEvent(event, batch->rooms[event.room]);
+    const absl::string_view room = batch->rooms[event.room];
+    if ((event.flags & proto::EVENT_FLAG_SESSION) != 0) {
+      batch->has_session_operations = true;
+      status = CheckSessionEvent(event, room);
+    } else if ((event.flags & proto::EVENT_FLAG_USER) != 0) {
+      status = CheckUserEvent(event, room);
+    }
   }
   return status;
 }

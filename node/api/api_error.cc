@@ -1,7 +1,7 @@
 #include "node/api/api_error.h"
 
 #include "absl/strings/str_cat.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 
 namespace roomlog {
 namespace {
@@ -17,6 +17,8 @@ int StatusOf(ErrorCode code) {
       return 413;
     case ErrorCode::kForbidden:
       return 403;
+    case ErrorCode::kConflict:
+      return 409;
     case ErrorCode::kLimit:
       return 429;
     case ErrorCode::kUnavailable:

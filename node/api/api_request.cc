@@ -10,11 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "node/api/api_limits.h"
 #include "node/api/json_members.h"
 #include "node/engineio/url.h"
-#include "node/socketio/json.h"
 
 namespace roomlog {
 namespace {
@@ -71,9 +71,9 @@ Parameters ReadParameters(absl::string_view query,
     } else if (name == "namespace") {
       read.name_space = *value;
     } else if (!absl::c_linear_search(known, name)) {
-      read.error = BadRequest(
-          absl::StrCat("unknown parameter ", Quote(ShownOf(name)),
-                       ", not namespace, ", absl::StrJoin(known, ", ")));
+      read.error = BadRequest(absl::StrCat(
+          "unknown parameter ", Quote(ShownOf(name)), ", not namespace",
+          known.empty() ? "" : ", ", absl::StrJoin(known, ", ")));
     } else {
       const bool is_number = !value->empty() &&
                              absl::c_all_of(*value, absl::ascii_isdigit) &&
@@ -116,7 +116,92 @@ ApiRequest ReadNamespacePresence(const ApiInput& input) {
   return ReadPresenceOf("", input);
 }
 
+// `body` are the options of a change, as a client would give them; null: it
+// only asks.
+ApiRequest ReadUserStateOf(const ApiInput& input, absl::string_view name_space,
+                           absl::string_view options) {
+  if (input.names[0].empty()) return BadRequest("a user needs a name");
+  ClientRequest read =
+      ReadAsClient(name_space, "user_state", {Quote(input.names[0]), options});
+  if (auto* refusal = std::get_if<Refusal>(&read)) return ErrorOf(*refusal);
+  return ApiUserState{std::string(name_space),
+                      std::get<ClientUserState>(std::move(read))};
+}
+
+ApiRequest ReadUserState(const ApiInput& input) {
+  const Parameters parameters = ReadParameters(input.query, {});
+  if (parameters.error.has_value()) return *parameters.error;
+  return ReadUserStateOf(input, parameters.name_space, "null");
+}
+
+ApiRequest ReadRemoveUserState(const ApiInput& input) {
+  static constexpr std::array<absl::string_view, 1> kKnown = {"version"};
+  const Parameters parameters = ReadParameters(input.query, kKnown);
+  if (parameters.error.has_value()) return *parameters.error;
+  std::string options = parameters.options;
+  options.insert(1, options == "{}" ? "\"remove\":true" : "\"remove\":true,");
+  return ReadUserStateOf(input, parameters.name_space, options);
+}
+
+ApiRequest ReadUserDismissal(const ApiInput& input, bool revokes) {
+  if (input.names[0].empty()) return BadRequest("a user needs a name");
+  if (!input.query.empty()) {
+    return BadRequest("this takes no parameters: it is of all namespaces");
+  }
+  return ApiDismissal{input.names[0], "", "", revokes};
+}
+
+ApiRequest ReadDisconnectUser(const ApiInput& input) {
+  return ReadUserDismissal(input, /*revokes=*/false);
+}
+
+ApiRequest ReadRevokeUser(const ApiInput& input) {
+  return ReadUserDismissal(input, /*revokes=*/true);
+}
+
+ApiRequest ReadDisconnectSocket(const ApiInput& input) {
+  const Parameters parameters = ReadParameters(input.query, {});
+  if (parameters.error.has_value()) return *parameters.error;
+  if (input.names[0].empty()) return BadRequest("a socket needs an id");
+  return ApiDismissal{"", input.names[0], parameters.name_space};
+}
+
 // ---- Bodies ----
+
+// {namespace, state, version, ttl}; `change` is "set" or "merge".
+ApiRequest ReadUserStateChange(const ApiInput& input,
+                               absl::string_view change) {
+  const absl::StatusOr<JsonMembers> members = JsonMembers::Of(input.body);
+  if (!members.ok()) return BadRequest(std::string(members.status().message()));
+  static constexpr std::array<absl::string_view, 4> kKnown = {
+      "namespace", "state", "version", "ttl"};
+  if (const auto unknown = members->FirstBut(kKnown)) {
+    return BadRequest(absl::StrCat("unknown member ", Quote(ShownOf(*unknown)),
+                                   ", not ", absl::StrJoin(kKnown, ", ")));
+  }
+  const absl::string_view name_space = members->Find("namespace");
+  if (!name_space.empty() && name_space[0] != '"') {
+    return BadRequest("namespace must be a string");
+  }
+  if (members->Find("state").empty()) return BadRequest("state is missing");
+  std::string options =
+      absl::StrCat("{", Quote(change), ":", members->Find("state"));
+  for (const absl::string_view name : {"version", "ttl"}) {
+    const absl::string_view value = members->Find(name);
+    if (value.empty()) continue;
+    absl::StrAppend(&options, ",", Quote(name), ":", value);
+  }
+  return ReadUserStateOf(input, name_space.empty() ? "/" : Unquote(name_space),
+                         absl::StrCat(options, "}"));
+}
+
+ApiRequest ReadSetUserState(const ApiInput& input) {
+  return ReadUserStateChange(input, "set");
+}
+
+ApiRequest ReadMergeUserState(const ApiInput& input) {
+  return ReadUserStateChange(input, "merge");
+}
 
 // One event to publish; `json` is an object.
 std::variant<ClientPublish, ApiError> ReadEvent(absl::string_view json) {
@@ -176,13 +261,20 @@ ApiRequest ReadBatch(const ApiInput& input) {
 
 ApiRequest ReadDescription(const ApiInput&) { return ApiDescription(); }
 
-constexpr std::array<ApiRoute, 6> kRoutes = {{
+constexpr std::array<ApiRoute, 13> kRoutes = {{
     {"GET", "openapi.json", false, true, ReadDescription},
     {"POST", "publish", true, false, ReadPublish},
     {"POST", "publish/batch", true, false, ReadBatch},
     {"GET", "presence", false, false, ReadNamespacePresence},
     {"GET", "rooms/{room}/history", false, false, ReadHistory},
     {"GET", "rooms/{room}/presence", false, false, ReadPresence},
+    {"GET", "users/{user}/state", false, false, ReadUserState},
+    {"PUT", "users/{user}/state", true, false, ReadSetUserState},
+    {"PATCH", "users/{user}/state", true, false, ReadMergeUserState},
+    {"DELETE", "users/{user}/state", false, false, ReadRemoveUserState},
+    {"POST", "users/{user}/disconnect", false, false, ReadDisconnectUser},
+    {"POST", "users/{user}/revoke", false, false, ReadRevokeUser},
+    {"POST", "sockets/{socket}/disconnect", false, false, ReadDisconnectSocket},
 }};
 
 // What stands for the {...} of `pattern` in `path`; nothing if it is another.

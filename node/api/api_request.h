@@ -25,8 +25,23 @@ struct ApiBatch {
 // Which requests are there?
 struct ApiDescription {};
 
-using ApiRequest = std::variant<ClientPublish, ApiBatch, ClientHistory,
-                                ClientPresence, ApiDescription, ApiError>;
+// The state of a user, or how it is to change.
+struct ApiUserState {
+  std::string name_space;
+  ClientUserState state;
+};
+
+// Whose sockets are to go.
+struct ApiDismissal {
+  std::string user;       // All of his, in every namespace; or, if it is empty,
+  std::string socket_id;  // this one,
+  std::string name_space;  // in this namespace.
+  bool revokes = false;    // His tokens, too.
+};
+
+using ApiRequest =
+    std::variant<ClientPublish, ApiBatch, ClientHistory, ClientPresence,
+                 ApiUserState, ApiDismissal, ApiDescription, ApiError>;
 
 struct ApiInput {
   std::vector<std::string> names;  // What stands for {...} in the route's path.

@@ -242,6 +242,70 @@ void HttpApi::On(const CallPtr& call, ClientPresence presence) {
       });
 }
 
+void HttpApi::On(const CallPtr& call, ApiUserState request) {
+  ClientUserState& state = request.state;
+  using Change = ClientUserState::Change;
+  const Right right =
+      state.change == Change::kNone ? Right::kState : Right::kStateChange;
+  if (!call->access->Allows(right, request.name_space, state.user)) {
+    return call->Refuse(ErrorOf(
+        {ErrorCode::kForbidden,
+         absl::StrCat("the key ", call->access->name, " does not grant ",
+                      NameOf(right), " of the user ", state.user, " in ",
+                      request.name_space)}));
+  }
+  const User user = server_->Of(request.name_space).User(state.user);
+  if (state.change == Change::kNone) {
+    return user.GetState(
+        [call, name = user.name()](const absl::StatusOr<UserState>& found) {
+          if (!found.ok())
+            return call->Refuse(ErrorOf(RefusalOf(found.status())));
+          call->Answer(200, WithoutBrackets(UserStateAnswerJson(name, *found)));
+        });
+  }
+  const auto done = [call](const absl::StatusOr<UserChanged>& changed) {
+    if (absl::IsNotFound(changed.status())) {
+      return call->Answer(200,
+                          WithoutBrackets(UserChangedAnswerJson(std::nullopt)));
+    }
+    if (!changed.ok()) {
+      return call->Refuse(ErrorOf(RefusalOf(changed.status())));
+    }
+    call->Answer(200, WithoutBrackets(UserChangedAnswerJson(*changed)));
+  };
+  if (state.change == Change::kSet) {
+    user.SetState(state.json, std::move(state.options), done);
+  } else if (state.change == Change::kMerge) {
+    user.MergeState(state.json, std::move(state.options), done);
+  } else {
+    user.RemoveState(std::move(state.options), done);
+  }
+}
+
+void HttpApi::On(const CallPtr& call, ApiDismissal dismissal) {
+  const bool is_socket = dismissal.user.empty();
+  const std::string& name = is_socket ? dismissal.socket_id : dismissal.user;
+  // A user is the same in all namespaces.
+  const std::string& name_space = is_socket ? dismissal.name_space : "/";
+  if (!call->access->Allows(Right::kDismiss, name_space, name)) {
+    return call->Refuse(ErrorOf(
+        {ErrorCode::kForbidden,
+         absl::StrCat("the key ", call->access->name, " does not grant ",
+                      NameOf(Right::kDismiss), " of ", name)}));
+  }
+  const auto done = [call](const absl::Status& status) {
+    if (!status.ok()) return call->Refuse(ErrorOf(RefusalOf(status)));
+    call->Answer(200, R"({"ok":true})");
+  };
+  if (is_socket) {
+    server_->Of(name_space).DisconnectSocket(name, done);
+  } else if (dismissal.revokes) {
+    server_->User(name).Revoke(done);
+  } else {
+    server_->User(name).Disconnect(done);
+  }
+}
+
 void HttpApi::On(const CallPtr& call, ApiDescription) {
   call->Answer(200, std::string(kOpenApiJson));
 }

@@ -42,6 +42,8 @@ class HttpApi {
   void On(const CallPtr& call, ApiBatch batch);
   void On(const CallPtr& call, ClientHistory history);
   void On(const CallPtr& call, ClientPresence presence);
+  void On(const CallPtr& call, ApiUserState request);
+  void On(const CallPtr& call, ApiDismissal dismissal);
   void On(const CallPtr& call, ApiDescription);
   void On(const CallPtr& call, ApiError error);
 

@@ -4,8 +4,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
 #include "base/utf8.h"
-#include "node/socketio/json.h"
 
 namespace roomlog {
 namespace {

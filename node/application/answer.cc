@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 
 namespace roomlog {
 namespace {
@@ -38,6 +38,8 @@ absl::string_view ErrorCodeName(ErrorCode code) {
       return "forbidden";
     case ErrorCode::kLimit:
       return "limit";
+    case ErrorCode::kConflict:
+      return "conflict";
     case ErrorCode::kUnavailable:
       return "unavailable";
   }
@@ -55,6 +57,8 @@ Refusal RefusalOf(const absl::Status& status) {
       return refuse(ErrorCode::kBadOffset);
     case absl::StatusCode::kResourceExhausted:
       return refuse(ErrorCode::kLimit);
+    case absl::StatusCode::kFailedPrecondition:
+      return refuse(ErrorCode::kConflict);
     default:
       return refuse(ErrorCode::kUnavailable);
   }
@@ -119,6 +123,27 @@ std::string PresenceAnswerJson(absl::string_view room, PresenceQuery::What what,
   }
   absl::StrAppend(&json, "],\"more\":", BoolName(page.more), "}]");
   return json;
+}
+
+std::string UserStateAnswerJson(absl::string_view user,
+                                const UserState& state) {
+  const bool is_there = !state.json.empty();
+  return absl::StrCat(
+      "[{\"ok\":true,\"user\":", Quote(user),
+      ",\"state\":", is_there ? state.json : "null", ",\"version\":",
+      is_there ? absl::StrCat("\"", FormatPosition(state.version), "\"")
+               : "null",
+      ",\"expires\":",
+      state.expires_ms == 0 ? "null" : absl::StrCat(state.expires_ms), "}]");
+}
+
+std::string UserChangedAnswerJson(const std::optional<UserChanged>& changed) {
+  return absl::StrCat(
+      "[{\"ok\":true,\"version\":",
+      changed.has_value()
+          ? absl::StrCat("\"", FormatPosition(changed->version), "\"")
+          : "null",
+      "}]");
 }
 
 }  // namespace roomlog

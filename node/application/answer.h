@@ -13,6 +13,7 @@
 #include "node/rooms/gap.h"
 #include "node/rooms/history_page.h"
 #include "node/server/presence_query.h"
+#include "node/server/user_state.h"
 
 namespace roomlog {
 
@@ -25,6 +26,7 @@ enum class ErrorCode {
   kTooLarge,
   kForbidden,
   kLimit,
+  kConflict,
   kUnavailable,
 };
 
@@ -49,6 +51,10 @@ std::string PublishAnswerJson(Position position, bool duplicate);
 std::string HistoryAnswerJson(const HistoryAnswer& answer);
 std::string PresenceAnswerJson(absl::string_view room, PresenceQuery::What what,
                                const MembersPage& page);
+
+std::string UserStateAnswerJson(absl::string_view user, const UserState& state);
+// Nothing: there was no state to remove.
+std::string UserChangedAnswerJson(const std::optional<UserChanged>& changed);
 
 }  // namespace roomlog
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -11,12 +12,12 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/presence_limits.h"
 #include "node/rooms/client_offset.h"
 #include "node/rooms/direct_room.h"
 #include "node/rooms/room_packet.h"
-#include "node/socketio/json.h"
 
 namespace roomlog {
 namespace {
@@ -93,6 +94,17 @@ class Arguments {
     return RoomKey();
   }
 
+  // Empty for null: the socket's own.
+  std::string UserName() {
+    const absl::string_view text = Next();
+    if (text.empty() || text == "null") return "";
+    std::string name = String(text, ErrorCode::kBadRequest, "the user");
+    if (name.empty()) {
+      Refuse(ErrorCode::kBadRequest, "a user needs a name");
+    }
+    return name;
+  }
+
   std::string EventName() {
     // Socket.IO's own, which its clients refuse to emit or would take amiss.
     static constexpr std::array<absl::string_view, 6> kReserved = {
@@ -135,6 +147,17 @@ class Arguments {
     } else {
       for (const auto option : options) take(View(option.key), option.value);
     }
+  }
+
+  // An option of the last ForEachOption(), as it was written.
+  std::string OptionText(absl::string_view key) const {
+    std::string text;
+    const auto options =
+        Members(texts_[next_ - 1], std::numeric_limits<size_t>::max());
+    for (const auto& [name, value] : *options) {
+      if (name == key) text = std::string(value);
+    }
+    return text;
   }
 
   void RefuseOption(absl::string_view key, absl::string_view known) {
@@ -334,6 +357,69 @@ ClientRequest ReadPresence(Arguments arguments) {
   return arguments.Result(std::move(presence));
 }
 
+// What changes it may stand beside the options of the change.
+ClientRequest ReadUserState(Arguments arguments) {
+  arguments.CheckCount(2, "a user and options");
+  ClientUserState state{.user = arguments.UserName(),
+                        .change = ClientUserState::Change::kNone,
+                        .json = "",
+                        .options = {},
+                        .watch = std::nullopt};
+  size_t changes = 0;
+  arguments.ForEachOption([&](absl::string_view key, element value) {
+    if (key == "set" || key == "merge") {
+      ++changes;
+      state.change = key == "set" ? ClientUserState::Change::kSet
+                                  : ClientUserState::Change::kMerge;
+    } else if (key == "remove") {
+      bool remove = false;
+      if (value.get(remove) || !remove) {
+        arguments.Refuse(ErrorCode::kBadRequest, "remove must be true");
+      }
+      ++changes;
+      state.change = ClientUserState::Change::kRemove;
+    } else if (key == "version") {
+      state.options.if_version =
+          value.is_null() ? Position() : arguments.OffsetOf(key, value);
+    } else if (key == "ttl") {
+      state.options.ttl = absl::Milliseconds(arguments.Count(
+          key, value, 1, absl::ToInt64Milliseconds(kUserStateTtlMax)));
+    } else if (key == "watch") {
+      bool watch = false;
+      if (value.get(watch)) {
+        arguments.Refuse(ErrorCode::kBadRequest, "watch must be true or false");
+      }
+      state.watch = watch;
+    } else {
+      arguments.RefuseOption(key, "set, merge, remove, version, ttl or watch");
+    }
+  });
+  if (changes > 1 || (changes == 1 && state.watch.has_value())) {
+    arguments.Refuse(ErrorCode::kBadRequest,
+                     "only one of set, merge, remove and watch may be given");
+  }
+  if (changes == 0 &&
+      (state.options.if_version.has_value() || state.options.ttl.has_value())) {
+    arguments.Refuse(ErrorCode::kBadRequest,
+                     "version and ttl go with set, merge or remove");
+  }
+  // As it was written: numbers keep all their digits.
+  if (state.change == ClientUserState::Change::kSet ||
+      state.change == ClientUserState::Change::kMerge) {
+    state.json = arguments.OptionText(
+        state.change == ClientUserState::Change::kSet ? "set" : "merge");
+    if (state.json.empty() || state.json[0] != '{') {
+      arguments.Refuse(ErrorCode::kBadRequest, "a state must be an object");
+    } else if (state.json.size() > kUserStateBytesMax) {
+      arguments.Refuse(
+          ErrorCode::kTooLarge,
+          absl::StrCat("a state of ", state.json.size(),
+                       " bytes is larger than ", kUserStateBytesMax));
+    }
+  }
+  return arguments.Result(std::move(state));
+}
+
 }  // namespace
 
 ClientRequest RequestReader::Read(absl::string_view name_space,
@@ -346,12 +432,12 @@ ClientRequest RequestReader::Read(absl::string_view name_space,
   if (event == "leave") return ReadLeave(arguments());
   if (event == "history") return ReadHistory(arguments());
   if (event == "presence") return ReadPresence(arguments());
+  if (event == "user_state") return ReadUserState(arguments());
   if (event == "node") return ClientNode{};
-  return Refusal{
-      ErrorCode::kBadRequest,
-      absl::StrCat("unknown event ", Quoted(event),
-                   ", not join, leave, publish, history, presence or "
-                   "node")};
+  return Refusal{ErrorCode::kBadRequest,
+                 absl::StrCat("unknown event ", Quoted(event),
+                              ", not join, leave, publish, history, presence, "
+                              "user_state or node")};
 }
 
 }  // namespace roomlog

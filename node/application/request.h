@@ -18,6 +18,7 @@
 #include "node/rooms/history_page.h"
 #include "node/rooms/replay_start.h"
 #include "node/server/presence_query.h"
+#include "node/server/user_state.h"
 #include "node/socketio/args.h"
 
 namespace roomlog {
@@ -45,12 +46,23 @@ struct ClientPresence {
   std::optional<bool> watch;  // From now on, or no more.
 };
 
+// What is kept of a user, or how it is to change.
+struct ClientUserState {
+  enum class Change { kNone, kSet, kMerge, kRemove };
+
+  std::string user;  // Empty: the socket's own.
+  Change change = Change::kNone;
+  std::string json;  // Of a set or a merge: an object.
+  UserChangeOptions options;
+  std::optional<bool> watch;  // From now on, or no more.
+};
+
 // Which node am I on?
 struct ClientNode {};
 
 using ClientRequest =
     std::variant<ClientJoin, ClientLeave, ClientPublish, ClientHistory,
-                 ClientPresence, ClientNode, Refusal>;
+                 ClientPresence, ClientUserState, ClientNode, Refusal>;
 
 // Keeps buffers from one request to the next. One thread.
 class RequestReader {

@@ -204,6 +204,67 @@ void RoomApplication::TellPresence(const ClientPtr& client,
       });
 }
 
+void RoomApplication::On(const ClientPtr& client, const Ack& ack,
+                         ClientUserState state) const {
+  const User user = client->socket.name_space().User(
+      state.user.empty() ? client->socket.User() : state.user);
+  if (user.name().empty()) {
+    ack.SendJson(ErrorAnswer({ErrorCode::kBadRequest,
+                              "nobody knows whose socket this is: name the "
+                              "user"}));
+    return;
+  }
+  ++client->unanswered;
+  if (state.change != ClientUserState::Change::kNone) {
+    return ChangeUserState(client, user, ack, std::move(state));
+  }
+  if (!state.watch.has_value()) return TellUserState(client, user, ack);
+  if (!*state.watch) {
+    client->socket.UnwatchUser(user.name());
+    return TellUserState(client, user, ack);
+  }
+  // As with presence: first it hears of each change, then what there is.
+  client->socket.WatchUser(
+      user.name(),
+      [this, client, user, ack](const absl::StatusOr<Joined>& joined) {
+        if (joined.ok()) return TellUserState(client, user, ack);
+        --client->unanswered;
+        ack.SendJson(ErrorAnswer(RefusalOf(joined.status())));
+      });
+}
+
+void RoomApplication::TellUserState(const ClientPtr& client, const User& user,
+                                    const Ack& ack) const {
+  user.GetState(
+      [client, ack, name = user.name()](absl::StatusOr<UserState> state) {
+        --client->unanswered;
+        ack.SendJson(state.ok() ? UserStateAnswerJson(name, *state)
+                                : ErrorAnswer(RefusalOf(state.status())));
+      });
+}
+
+void RoomApplication::ChangeUserState(const ClientPtr& client, const User& user,
+                                      const Ack& ack,
+                                      ClientUserState state) const {
+  const auto done = [client, ack](absl::StatusOr<UserChanged> changed) {
+    --client->unanswered;
+    if (changed.ok()) {
+      ack.SendJson(UserChangedAnswerJson(*changed));
+    } else if (absl::IsNotFound(changed.status())) {
+      ack.SendJson(UserChangedAnswerJson(std::nullopt));
+    } else {
+      ack.SendJson(ErrorAnswer(RefusalOf(changed.status())));
+    }
+  };
+  if (state.change == ClientUserState::Change::kSet) {
+    user.SetState(state.json, std::move(state.options), done);
+  } else if (state.change == ClientUserState::Change::kMerge) {
+    user.MergeState(state.json, std::move(state.options), done);
+  } else {
+    user.RemoveState(std::move(state.options), done);
+  }
+}
+
 void RoomApplication::On(const ClientPtr&, const Ack& ack, ClientNode) const {
   ack.SendJson(NodeAnswer(node_name_));
 }

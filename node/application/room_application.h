@@ -39,12 +39,18 @@ class RoomApplication {
   void TellPresence(const ClientPtr& client, const Namespace& name_space,
                     const Ack& ack, ClientPresence presence) const;
 
+  void ChangeUserState(const ClientPtr& client, const User& user,
+                       const Ack& ack, ClientUserState state) const;
+  void TellUserState(const ClientPtr& client, const User& user,
+                     const Ack& ack) const;
+
   void On(const ClientPtr& client, const Ack& ack, ClientJoin join) const;
   void On(const ClientPtr& client, const Ack& ack, ClientLeave leave) const;
   void On(const ClientPtr& client, const Ack& ack, ClientPublish publish) const;
   void On(const ClientPtr& client, const Ack& ack, ClientHistory history) const;
   void On(const ClientPtr& client, const Ack& ack,
           ClientPresence presence) const;
+  void On(const ClientPtr& client, const Ack& ack, ClientUserState state) const;
   void On(const ClientPtr& client, const Ack& ack, ClientNode node) const;
   void On(const ClientPtr& client, const Ack& ack, Refusal refusal) const;
 

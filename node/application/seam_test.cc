@@ -198,8 +198,8 @@ class Listener {
   const std::vector<FakeBackplane::Event>* const log_;
   std::vector<std::optional<Join>> asked_;
   bool in_ = false;
-  Position ahead_;  // Where it said it was, last.
-  Position last_;   // Heard everything up to here, or heard of the gap.
+  Position ahead_;        // Where it said it was, last.
+  Position last_;         // Heard everything up to here, or heard of the gap.
   Position heard_since_;  // Everything after this came, in this membership.
   std::vector<Position> replayed_;
 };

@@ -42,6 +42,18 @@ void Answer(const Ack& ack, const Refusal& refusal) {
   ack(Value::ObjectOf({{"ok", false}, {"error", ToValue(refusal)}}));
 }
 
+const Refusal kRevokedToken = {
+    "token_revoked",
+    "the token is refused: the user's tokens were revoked since it was issued"};
+
+// Whether it may hear of what is kept of a user.
+bool MayWatch(const AuthSession& session, const Socket& socket,
+              absl::string_view user) {
+  return user == session.user() ||
+         session.permissions().May(Right::kState, socket.name_space().name(),
+                                   user);
+}
+
 }  // namespace
 
 Authentication::Authentication(AuthenticationOptions options, Keys keys,
@@ -72,6 +84,16 @@ absl::StatusOr<Claims> Authentication::Check(absl::string_view token) const {
   return CheckToken(token, *keys_(), rules_, clock_.Now());
 }
 
+absl::Time Authentication::ProvenAt(const Claims& claims) const {
+  return claims.issued_at.value_or(absl::InfinitePast()) - rules_.leeway;
+}
+
+bool Authentication::IsRevoked(const Socket& socket,
+                               const Claims& claims) const {
+  const std::optional<absl::Time> revoked = socket.RevokedAt(claims.user);
+  return revoked.has_value() && ProvenAt(claims) <= *revoked;
+}
+
 void Authentication::Admit(Socket& socket, const Next& next) {
   const auto refuse = [&](const Refusal& refusal) {
     next(refusal.message, Value::ObjectOf({{"code", refusal.code}}));
@@ -79,6 +101,7 @@ void Authentication::Admit(Socket& socket, const Next& next) {
   const Value auth = socket.Handshake().auth;
   absl::StatusOr<Claims> claims = Check(auth["token"].AsString());
   if (!claims.ok()) return refuse(RefusalOf(claims.status()));
+  if (IsRevoked(socket, *claims)) return refuse(kRevokedToken);
   std::unique_ptr<UserTable::Place> place =
       users_.Enter(claims->user, clock_.Steady());
   if (place == nullptr) {
@@ -87,6 +110,7 @@ void Authentication::Admit(Socket& socket, const Next& next) {
                               " sockets on this node already")});
   }
   socket.SetUser(claims->user);
+  socket.SetProvenAt(ProvenAt(*claims));
   const auto session = std::make_shared<AuthSession>(
       Permissions(std::move(claims->user), grants_, std::move(claims->grants)),
       claims->expires, claims->issued_at, std::move(place));
@@ -97,7 +121,8 @@ void Authentication::Admit(Socket& socket, const Next& next) {
       [session](absl::string_view) { session->place().GiveUp(); });
   GiveUpRooms(socket, *session);
   session->place().SetRooms(socket.RestoredRooms().size() +
-                            socket.RestoredWatches().size());
+                            socket.RestoredWatches().size() +
+                            socket.RestoredUserWatches().size());
   socket.On(kRenewEvent, [this, &socket](const Args& args, const Ack& ack) {
     Renew(socket, args, ack);
   });
@@ -120,6 +145,7 @@ void Authentication::GiveUpRooms(Socket& socket, AuthSession& session) const {
     left.push_back(room.name);
   }
   Value::Array unwatched;
+  Value::Array unwatched_users;
   for (const std::string& room : socket.RestoredWatches()) {
     if (session.permissions().May(Right::kPresence, socket.name_space().name(),
                                   room)) {
@@ -128,12 +154,18 @@ void Authentication::GiveUpRooms(Socket& socket, AuthSession& session) const {
     socket.GiveUpRestoredWatch(room);
     unwatched.push_back(room);
   }
-  if (left.empty() && unwatched.empty()) return;
+  for (const std::string& user : socket.RestoredUserWatches()) {
+    if (MayWatch(session, socket, user)) continue;
+    socket.GiveUpRestoredUserWatch(user);
+    unwatched_users.push_back(user);
+  }
+  if (left.empty() && unwatched.empty() && unwatched_users.empty()) return;
   socket.Emit(
       kLeftEvent,
       Value::ObjectOf(
           {{"rooms", std::move(left)},
            {"unwatched", std::move(unwatched)},
+           {"unwatched_users", std::move(unwatched_users)},
            {"code", kForbidden},
            {"message", "the token does not grant these rooms any more"}}));
 }
@@ -145,6 +177,7 @@ void Authentication::Renew(Socket& socket, const Args& args, const Ack& ack) {
   }
   absl::StatusOr<Claims> claims = Check(args[0]["token"].AsString());
   if (!claims.ok()) return Answer(ack, RefusalOf(claims.status()));
+  if (IsRevoked(socket, *claims)) return Answer(ack, kRevokedToken);
   if (claims->user != session.user()) {
     return Answer(
         ack, {kTokenInvalid, "the token is refused: it is another user's"});
@@ -152,6 +185,7 @@ void Authentication::Renew(Socket& socket, const Args& args, const Ack& ack) {
   session.Renew(
       Permissions(std::move(claims->user), grants_, std::move(claims->grants)),
       claims->expires, claims->issued_at);
+  socket.SetProvenAt(ProvenAt(*claims));
   // What the newer token does not grant any more ends with the older one.
   Value::Array left;
   const std::vector<std::string> rooms = socket.Rooms();
@@ -174,11 +208,18 @@ void Authentication::Renew(Socket& socket, const Args& args, const Ack& ack) {
     socket.UnwatchPresence(room);
     unwatched.push_back(room);
   }
+  Value::Array unwatched_users;
+  for (const std::string& user : socket.WatchedUsers()) {
+    if (!keeps_rooms_to_grants_ || MayWatch(session, socket, user)) continue;
+    socket.UnwatchUser(user);
+    unwatched_users.push_back(user);
+  }
   ack(Value::ObjectOf(
       {{"ok", true},
        {"expires", static_cast<double>(absl::ToUnixMillis(session.expires()))},
        {"left", std::move(left)},
-       {"unwatched", std::move(unwatched)}}));
+       {"unwatched", std::move(unwatched)},
+       {"unwatched_users", std::move(unwatched_users)}}));
   ScheduleLook(socket);
 }
 

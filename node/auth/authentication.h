@@ -55,8 +55,6 @@ class Authentication {
   void Protect(Namespace name_space);
 
   static constexpr absl::string_view kRenewEvent = "auth:renew";
-  // Said to a client before it is disconnected: ({code, message}).
-  static constexpr absl::string_view kClosedEvent = "roomlog:closed";
   // Said to a client that has come back and is not in all of its rooms again:
   // ({rooms, code, message}).
   static constexpr absl::string_view kLeftEvent = "roomlog:left";
@@ -67,6 +65,9 @@ class Authentication {
   void GiveUpRooms(Socket& socket, AuthSession& session) const;
   void Renew(Socket& socket, const Args& args, const Ack& ack);
   absl::StatusOr<Claims> Check(absl::string_view token) const;
+  // As good as issued then, as far as clocks may be trusted.
+  absl::Time ProvenAt(const Claims& claims) const;
+  bool IsRevoked(const Socket& socket, const Claims& claims) const;
   // Looks at the socket's token again in time.
   void ScheduleLook(Socket& socket);
   void Look(Socket& socket);

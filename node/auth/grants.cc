@@ -25,7 +25,8 @@ std::optional<Right> RightOf(absl::string_view name) {
 absl::Status NoRight(absl::string_view name) {
   return absl::InvalidArgumentError(
       absl::StrCat("\"", absl::CHexEscape(name.substr(0, 64)),
-                   "\" is no right: join, publish, history or presence"));
+                   "\" is no right: join, publish, history, presence, state, "
+                   "state_change or dismiss"));
 }
 
 }  // namespace
@@ -40,6 +41,12 @@ absl::string_view NameOf(Right right) {
       return "history";
     case Right::kPresence:
       return "presence";
+    case Right::kState:
+      return "state";
+    case Right::kStateChange:
+      return "state_change";
+    case Right::kDismiss:
+      return "dismiss";
   }
   return "";
 }

@@ -15,9 +15,20 @@
 
 namespace roomlog {
 
-enum class Right { kJoin, kPublish, kHistory, kPresence };
-inline constexpr std::array<Right, 4> kRights = {
-    Right::kJoin, Right::kPublish, Right::kHistory, Right::kPresence};
+// The first four are about rooms; the others about users, with whose names
+// their patterns are matched.
+enum class Right {
+  kJoin,
+  kPublish,
+  kHistory,
+  kPresence,
+  kState,        // To read and watch it; one's own one always may.
+  kStateChange,  // To change it.
+  kDismiss       // To close users' sockets, and revoke their tokens.
+};
+inline constexpr std::array<Right, 7> kRights = {
+    Right::kJoin,  Right::kPublish,     Right::kHistory, Right::kPresence,
+    Right::kState, Right::kStateChange, Right::kDismiss};
 
 // "join" and so on.
 absl::string_view NameOf(Right right);

@@ -7,9 +7,9 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
 #include "node/auth/auth_session.h"
 #include "node/auth/authentication.h"
-#include "node/socketio/json.h"
 
 namespace roomlog {
 namespace {
@@ -77,6 +77,21 @@ class RoomAccess::SocketAccess final : public ClientAccess {
   std::optional<Refusal> CheckRights(const ClientPresence& presence) {
     return CheckRight(Right::kPresence, presence.room);
   }
+  std::optional<Refusal> CheckRights(const ClientUserState& state) {
+    const absl::string_view own = socket_.User();
+    const absl::string_view user = state.user.empty() ? own : state.user;
+    const bool changes = state.change != ClientUserState::Change::kNone;
+    if (session_ != nullptr && (changes || user != own) &&
+        !session_->permissions().May(
+            changes ? Right::kStateChange : Right::kState,
+            socket_.name_space().name(), user)) {
+      return Refusal{ErrorCode::kForbidden,
+                     absl::StrCat("no right to ", changes ? "change" : "read",
+                                  " what is kept of ", Quote(user))};
+    }
+    if (!state.watch.value_or(false)) return std::nullopt;
+    return CheckRooms(absl::c_linear_search(socket_.WatchedUsers(), user));
+  }
   template <typename Harmless>
   std::optional<Refusal> CheckRights(const Harmless&) {
     return std::nullopt;
@@ -97,8 +112,9 @@ class RoomAccess::SocketAccess final : public ClientAccess {
     const bool counts = limits_.rooms_max != 0 || session_ != nullptr;
     if (!counts) return std::nullopt;
     // The first is the socket's own.
-    const size_t count =
-        socket_.Rooms().size() - 1 + socket_.WatchedRooms().size();
+    const size_t count = socket_.Rooms().size() - 1 +
+                         socket_.WatchedRooms().size() +
+                         socket_.WatchedUsers().size();
     if (session_ != nullptr) session_->place().SetRooms(count);
     if (has_it) return std::nullopt;
     if (limits_.rooms_max != 0 && count >= limits_.rooms_max) {

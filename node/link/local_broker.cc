@@ -179,12 +179,10 @@ void LocalBroker::Carry(Command command) {
     const auto deliver = [this](size_t loop, const RoomEvent& event) {
       outgoing_[loop].push_back(event);
     };
-    log_.SettleSessions(now_ms, deliver);
-    absl::StatusOr<PublishAnswer> answer =
-        (publish->request.flags & proto::EVENT_FLAG_SESSION) != 0
-            ? log_.DoSession(command.loop, publish->request, now_ms, deliver)
-            : log_.Publish(publish->request, now_ms, deliver);
-    results.push_back(Published{publish->number, std::move(answer)});
+    log_.Settle(now_ms, deliver);
+    results.push_back(
+        Published{publish->number,
+                  log_.Do(command.loop, publish->request, now_ms, deliver)});
   } else if (auto* follow = std::get_if<FollowCommand>(&command.what)) {
     results.push_back(
         Following{follow->handle,
@@ -195,10 +193,10 @@ void LocalBroker::Carry(Command command) {
     results.push_back(ReadAnswered{read->number, log_.Read(read->request)});
   } else {
     auto& members = std::get<MembersCommand>(command.what);
-    log_.SettleSessions(absl::ToUnixMillis(clock_.Now()),
-                        [this](size_t loop, const RoomEvent& event) {
-                          outgoing_[loop].push_back(event);
-                        });
+    log_.Settle(absl::ToUnixMillis(clock_.Now()),
+                [this](size_t loop, const RoomEvent& event) {
+                  outgoing_[loop].push_back(event);
+                });
     results.push_back(
         MembersAnswered{members.number, log_.ReadMembers(members.request)});
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/presence_limits.h"
+#include "base/user_room.h"
 #include "node/socketio/socketio_limits.h"
 
 namespace roomlog {
@@ -19,6 +20,22 @@ EventView LocalLog::Event::View() const {
   view.id = bytes.view().substr(0, id_bytes);
   view.packet = bytes.view().substr(id_bytes);
   return view;
+}
+
+absl::StatusOr<PublishAnswer> LocalLog::Do(size_t loop,
+                                           const PublishRequest& request,
+                                           int64_t time_ms, Deliver deliver) {
+  if ((request.flags & proto::EVENT_FLAG_SESSION) != 0) {
+    return DoSession(loop, request, time_ms, deliver);
+  }
+  if ((request.flags & proto::EVENT_FLAG_USER) != 0) {
+    return DoUser(request, time_ms, deliver);
+  }
+  if (IsUserRoom(request.room.room())) {
+    return absl::InvalidArgumentError(
+        "only the broker says what becomes of a user");
+  }
+  return Publish(request, time_ms, deliver);
 }
 
 PublishAnswer LocalLog::Publish(const PublishRequest& request, int64_t time_ms,
@@ -79,7 +96,64 @@ absl::StatusOr<PublishAnswer> LocalLog::DoSession(size_t loop,
   return answer;
 }
 
-void LocalLog::SettleSessions(int64_t time_ms, Deliver deliver) {
+absl::StatusOr<UserRecord> LocalLog::FindUser(const RoomKey& room) const {
+  const auto found = rooms_.find(room);
+  if (found == rooms_.end() || found->second.events.empty()) {
+    return UserRecord();
+  }
+  const EventView last = found->second.events.back().View();
+  return ParseUserEvent(last.packet, last.offset);
+}
+
+absl::StatusOr<PublishAnswer> LocalLog::DoUser(PublishRequest request,
+                                               int64_t time_ms,
+                                               Deliver deliver) {
+  if (!IsUserRoom(request.room.room())) {
+    return absl::InvalidArgumentError(
+        "a user's operation in a room that keeps no user");
+  }
+  if (const auto found = rooms_.find(request.room);
+      !request.id.empty() && found != rooms_.end()) {
+    const auto same = found->second.ids.find(request.id);
+    if (same != found->second.ids.end()) {
+      return PublishAnswer{{epoch_, same->second}, /*duplicate=*/true};
+    }
+  }
+  const absl::StatusOr<UserRecord> record = FindUser(request.room);
+  if (!record.ok()) return record.status();
+  absl::StatusOr<UserChange> change =
+      ChangeUser(*record, request.room.name_space(),
+                 UserOfRoom(request.room.room()), request.packet, time_ms);
+  if (!change.ok()) return change.status();
+  std::vector<StateChange> not_written;
+  user_expiries_.Set(request.room.text(), change->expires_ms, &not_written);
+  user_expiries_.Written();
+  request.flags = proto::EVENT_FLAG_ROOM_APPLICATION;
+  request.packet = std::move(change->packet);
+  return Publish(request, time_ms, deliver);
+}
+
+void LocalLog::ExpireUsers(int64_t time_ms, Deliver deliver) {
+  for (size_t i = 0; i < kUserStatesExpiredPerCallMax; ++i) {
+    const std::optional<std::string> due = user_expiries_.FirstDue(time_ms);
+    if (!due.has_value()) return;
+    std::vector<StateChange> not_written;
+    user_expiries_.Set(*due, 0, &not_written);
+    user_expiries_.Written();
+    const absl::StatusOr<RoomKey> room = RoomKey::Parse(*due);
+    const absl::StatusOr<UserRecord> record = FindUser(*room);
+    if (!record.ok() || record->state.empty()) continue;  // It was forgotten.
+    Publish({.room = *room,
+             .flags = proto::EVENT_FLAG_ROOM_APPLICATION,
+             .id = "",
+             .packet = UserExpiredPacket(room->name_space(),
+                                         UserOfRoom(room->room()))},
+            time_ms, deliver);
+  }
+}
+
+void LocalLog::Settle(int64_t time_ms, Deliver deliver) {
+  ExpireUsers(time_ms, deliver);
   SessionTable::Effects effects;
   sessions_.SettleMembers(time_ms, kMembersSettledPerCallMax, &effects);
   sessions_.Expire(time_ms, kSessionsExpiredPerCallMax, &effects);

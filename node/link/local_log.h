@@ -23,6 +23,8 @@
 #include "proto/event_columns.h"
 #include "sessions/room_members.h"
 #include "sessions/session_table.h"
+#include "users/user_expiries.h"
+#include "users/user_record.h"
 
 namespace roomlog {
 
@@ -45,20 +47,16 @@ class LocalLog {
 
   explicit LocalLog(Epoch epoch) : epoch_(epoch) {}
 
-  // Appends an event, or hands an ephemeral one on, and calls `deliver` for
-  // each that follows its room. `time_ms` is now.
-  PublishAnswer Publish(const PublishRequest& request, int64_t time_ms,
-                        Deliver deliver);
-
-  // Does what a publish with EVENT_FLAG_SESSION asks for, as the broker does
-  // (sessions/session_table.h), for a loop; errors as there. What the loops are
-  // to hear of it is delivered.
-  absl::StatusOr<PublishAnswer> DoSession(size_t loop,
-                                          const PublishRequest& request,
-                                          int64_t time_ms, Deliver deliver);
-  // Ends sessions whose windows are over, and memberships of whose clients are
-  // lost; to be called now and then.
-  void SettleSessions(int64_t time_ms, Deliver deliver);
+  // Does what `loop` asks for, as the broker would: appends an event, hands an
+  // ephemeral one on, or carries out an operation on a session
+  // (sessions/session_table.h) or a user (users/user_record.h), with errors as
+  // there. `deliver` is called for what the loops are to hear of it. `time_ms`
+  // is now.
+  absl::StatusOr<PublishAnswer> Do(size_t loop, const PublishRequest& request,
+                                   int64_t time_ms, Deliver deliver);
+  // Ends sessions whose windows are over, memberships of whose clients are
+  // lost, and states of users whose time is over; to be called now and then.
+  void Settle(int64_t time_ms, Deliver deliver);
 
   // From here on `follower` is delivered to. Returns the room's head.
   Position Follow(const RoomKey& room, Follower follower);
@@ -90,8 +88,17 @@ class LocalLog {
     std::list<RoomKey>::iterator silent;  // Its place in `by_silence_`.
   };
 
+  PublishAnswer Publish(const PublishRequest& request, int64_t time_ms,
+                        Deliver deliver);
+  absl::StatusOr<PublishAnswer> DoSession(size_t loop,
+                                          const PublishRequest& request,
+                                          int64_t time_ms, Deliver deliver);
+  absl::StatusOr<PublishAnswer> DoUser(PublishRequest request, int64_t time_ms,
+                                       Deliver deliver);
   Room& RoomOf(const RoomKey& key);
   void DropOldest(Room& room);
+  absl::StatusOr<UserRecord> FindUser(const RoomKey& room) const;
+  void ExpireUsers(int64_t time_ms, Deliver deliver);
   void Tell(const SessionTable::Effects& effects, int64_t time_ms,
             Deliver deliver);
   void KeepWithinBounds();
@@ -108,6 +115,7 @@ class LocalLog {
   size_t bytes_ = 0;
   SessionTable sessions_{kLocalSessionsMax};
   RoomMembers members_;
+  UserExpiries user_expiries_;
 };
 
 }  // namespace roomlog

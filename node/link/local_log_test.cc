@@ -25,8 +25,8 @@ class LocalLogTest : public ::testing::Test {
 
   PublishAnswer Publish(absl::string_view room, std::string packet,
                         std::string id = "", uint32_t flags = 0) {
-    return log_.Publish(
-        {Key(room), flags, std::move(id), std::move(packet)}, ++now_ms_,
+    return *log_.Do(
+        0, {Key(room), flags, std::move(id), std::move(packet)}, ++now_ms_,
         [this](size_t loop, const RoomEvent& event) {
           heard_.push_back(absl::StrCat(
               loop, ":", event.room.value(), " ", event.event.packet, "@",
@@ -101,7 +101,7 @@ TEST_F(LocalLogTest, KeepsSessionsAsTheBrokerDoes) {
   const auto apply = [&](size_t loop, proto::SessionOperation operation) {
     operation.set_name_space("/");
     operation.set_private_id("private-id-123456789");
-    return log_.DoSession(
+    return log_.Do(
         loop,
         {Key(""), proto::EVENT_FLAG_SESSION, "", operation.SerializeAsString()},
         now_ms_, deliver);
@@ -143,10 +143,10 @@ TEST_F(LocalLogTest, KeepsSessionsAsTheBrokerDoes) {
   detach.set_claim(8);
   EXPECT_TRUE(apply(1, detach).ok());
   now_ms_ += 900;
-  log_.SettleSessions(now_ms_, deliver);
+  log_.Settle(now_ms_, deliver);
   EXPECT_EQ(notices.size(), 1u);
   now_ms_ += 200;
-  log_.SettleSessions(now_ms_, deliver);
+  log_.Settle(now_ms_, deliver);
   EXPECT_THAT(notices, ElementsAre("0 fenced 7", "1 expired 8"));
 }
 

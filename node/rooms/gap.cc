@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "node/rooms/room_packet.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 
 namespace roomlog {
 namespace {

@@ -4,8 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "base/limits.h"
-#include "base/presence_room.h"
 #include "node/rooms/client_offset.h"
 
 namespace roomlog {
@@ -144,14 +144,14 @@ std::vector<std::string> RoomLayer::RoomsOf(const SocketWire& socket) const {
   return rooms;
 }
 
-std::vector<std::string> RoomLayer::RoomsWatchedBy(
-    const SocketWire& socket) const {
+std::vector<std::string> RoomLayer::ReservedRoomsOf(
+    const SocketWire& socket, absl::string_view prefix) const {
   std::vector<std::string> rooms;
   const RoomClient* const client = FindClient(socket);
   if (client == nullptr) return rooms;
   for (const auto& [room, member] : client->memberships) {
-    if (IsPresenceRoom(room->key.room()) && client->WantsIn(room)) {
-      rooms.emplace_back(WatchedRoomOf(room->key.room()));
+    if (absl::StartsWith(room->key.room(), prefix) && client->WantsIn(room)) {
+      rooms.emplace_back(room->key.room().substr(prefix.size()));
     }
   }
   std::sort(rooms.begin(), rooms.end());

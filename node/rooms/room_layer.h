@@ -75,7 +75,12 @@ class NodeEventHandler {
 class RoomLayer final : public RoomFollower {
  public:
   // Hears of the events of a room that this loop follows for itself.
-  using RawFollower = std::function<void(const EventView& event)>;
+  struct RawFollower {
+    std::function<void(const EventView& event)> on_event;
+    // From here on it does; what was said before it may not have heard. May be
+    // null, and may be called again.
+    std::function<void()> on_following;
+  };
 
   // Borrows both. `node_events` may be null, and `later` as in SharedReads.
   RoomLayer(Backplane& backplane, NodeEventHandler* node_events,
@@ -124,8 +129,9 @@ class RoomLayer final : public RoomFollower {
   // The rooms it is in or wants to be in, without the one of the empty name and
   // the reserved ones.
   std::vector<std::string> RoomsOf(const SocketWire& socket) const;
-  // Those of which it hears, or wants to hear, who comes and goes.
-  std::vector<std::string> RoomsWatchedBy(const SocketWire& socket) const;
+  // Those reserved ones whose names begin with the prefix, without it.
+  std::vector<std::string> ReservedRoomsOf(const SocketWire& socket,
+                                           absl::string_view prefix) const;
   bool WantsIn(const SocketWire& socket, const RoomKey& room) const;
 
   // Reads a page for a socket, once its queue has room for the answer; told
@@ -276,6 +282,8 @@ class RoomLayer final : public RoomFollower {
   // If the log has begun a new life, all places in the old one end.
   void EnterEpoch(Epoch epoch);
   // The room is now at `to`, in another epoch.
+  // That the room is followed, or that something of it is missing.
+  void TellRawFollower(RoomHandle handle);
   void BeginNewEpoch(Room& room, Position to);
   // What an answer, or the follower's events, say of how far the log is. Events
   // alone tell that there is a new epoch: an answer may be an old one.

@@ -16,7 +16,7 @@ void RoomLayer::OnEvents(absl::Span<const RoomEvent> events) {
       if (raw == raw_followed_.end()) continue;
       FlushRun();
       // It may ask for anything, even to follow another room.
-      raw_rooms_.at(RoomKey(raw->second))(event);
+      raw_rooms_.at(RoomKey(raw->second)).on_event(event);
       continue;
     }
     Room& room = *found->second;

@@ -39,7 +39,7 @@ void RoomLayer::OnTick() {
 
 void RoomLayer::OnFollowing(RoomHandle handle, Position head) {
   const auto found = followed_.find(handle);
-  if (found == followed_.end()) return;
+  if (found == followed_.end()) return TellRawFollower(handle);
   Room& room = *found->second;
   FollowLogHead(head);
   EnterEpoch(head.epoch);
@@ -54,6 +54,13 @@ void RoomLayer::OnFollowing(RoomHandle handle, Position head) {
     room.MoveTo(head);
   }
   AdvanceAll(room);
+}
+
+void RoomLayer::TellRawFollower(RoomHandle handle) {
+  const auto raw = raw_followed_.find(handle);
+  if (raw == raw_followed_.end()) return;
+  const auto& on_following = raw_rooms_.at(RoomKey(raw->second)).on_following;
+  if (on_following) on_following();
 }
 
 void RoomLayer::OnFollowFailed(RoomHandle handle, const absl::Status& status) {
@@ -94,7 +101,7 @@ void RoomLayer::OnFollowFailed(RoomHandle handle, const absl::Status& status) {
 void RoomLayer::OnGap(RoomHandle handle, Position from, Position to,
                       GapReason reason) {
   const auto found = followed_.find(handle);
-  if (found == followed_.end()) return;
+  if (found == followed_.end()) return TellRawFollower(handle);
   Room& room = *found->second;
   FollowLogHead(to);
   EnterEpoch(to.epoch);

@@ -145,7 +145,8 @@ bool RoomLayer::SendCaughtUp(RoomClient& client) {
       return false;
     }
     Membership& member = *item->member;
-    const Offset end = item->gap != nullptr ? item->gap->to.offset : item->offset;
+    const Offset end =
+        item->gap != nullptr ? item->gap->to.offset : item->offset;
     if (end <= member.from) {
       // It was told of a gap, of which this is part, after the read began.
     } else if (item->gap != nullptr) {

@@ -5,7 +5,7 @@
 #include "absl/strings/strip.h"
 #include "base/position.h"
 #include "base/utf8.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 
 namespace roomlog {
 

@@ -42,11 +42,13 @@ void LoopRuntime::RelayRequests(RequestRelay::Options options,
       },
       std::move(serve));
   loop_->rooms().FollowRaw(*RoomKey::Make(kNodeNamespace, relay_->room()),
-                           [this](const EventView& event) {
-                             if (relay_ != nullptr) {
-                               relay_->OnHeard(event.packet);
-                             }
-                           });
+                           {.on_event =
+                                [this](const EventView& event) {
+                                  if (relay_ != nullptr) {
+                                    relay_->OnHeard(event.packet);
+                                  }
+                                },
+                            .on_following = nullptr});
 }
 
 void LoopRuntime::Begin() {

@@ -76,9 +76,10 @@ void Namespace::Publish(absl::string_view room, absl::string_view event,
   }
   core_->OnSomeLoop(
       [key = *std::move(key),
-       flags = packet->attachments.empty()
-                   ? 0u
-                   : static_cast<uint32_t>(proto::EVENT_FLAG_HAS_ATTACHMENTS),
+       flags = proto::EVENT_FLAG_ROOM_APPLICATION |
+               (packet->attachments.empty()
+                    ? 0u
+                    : static_cast<uint32_t>(proto::EVENT_FLAG_HAS_ATTACHMENTS)),
        stored = StorePacket(*packet), options = std::move(options),
        done = std::move(done)](ServerLoop& loop) mutable {
         loop.Publish(std::move(key), flags, std::move(stored),
@@ -92,8 +93,8 @@ void Namespace::PublishPacket(RoomKey room, std::string packet,
   core_->OnSomeLoop([room = std::move(room), packet = std::move(packet),
                      options = std::move(options),
                      done = std::move(done)](ServerLoop& loop) mutable {
-    loop.Publish(std::move(room), 0, std::move(packet), std::move(options.id),
-                 std::move(done));
+    loop.Publish(std::move(room), proto::EVENT_FLAG_ROOM_APPLICATION,
+                 std::move(packet), std::move(options.id), std::move(done));
   });
 }
 
@@ -117,6 +118,14 @@ void Namespace::Presence(absl::string_view room, PresenceQuery query,
        done = std::move(done)](ServerLoop& loop) mutable {
         loop.ReadMembers(std::move(request), std::move(done));
       });
+}
+
+void Namespace::DisconnectSocket(absl::string_view id,
+                                 DismissedDone done) const {
+  proto::Dismissal dismissal;
+  dismissal.set_socket_id(std::string(id));
+  dismissal.set_name_space(name_);
+  PublishDismissal(*core_, dismissal, std::move(done));
 }
 
 }  // namespace roomlog

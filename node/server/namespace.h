@@ -16,6 +16,7 @@
 #include "node/server/broadcast_operator.h"
 #include "node/server/presence_query.h"
 #include "node/server/server_core.h"
+#include "node/server/user.h"
 
 namespace roomlog {
 
@@ -145,6 +146,14 @@ class Namespace {
   // called on a loop's thread.
   void Presence(absl::string_view room, PresenceQuery query,
                 PresenceDone done) const;
+  // Closes one socket of this namespace, on whatever node it is; it is told so
+  // by "roomlog:closed". `done`, which may be null, is called once it is
+  // durable, whether or not there is such a socket.
+  void DisconnectSocket(absl::string_view id, DismissedDone done) const;
+  // The user of that name, whether or not he is there.
+  roomlog::User User(absl::string_view name) const {
+    return roomlog::User(core_, name_, std::string(name));
+  }
 
  private:
   BroadcastOperator all() const { return BroadcastOperator(core_, name_); }

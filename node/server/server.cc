@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "node/engineio/engine_limits.h"
 #include "node/engineio/engine_server.h"
@@ -21,7 +22,6 @@
 #include "node/link/loop_link.h"
 #include "node/server/loop_runtime.h"
 #include "node/socketio/client_connection.h"
-#include "node/socketio/json.h"
 
 namespace roomlog {
 
@@ -264,6 +264,7 @@ Server::Server(ServerOptions options, std::shared_ptr<ServerCore> core)
       options_(std::move(options)),
       core_(std::move(core)) {
   core_->follow_namespaces = options_.follow_namespaces;
+  core_->hears_dismissals = true;
   core_->recovery = options_.recovery;
   core_->slow_handler_time = options_.slow_handler_time;
   core_->log = options_.log ? options_.log : [](absl::string_view line) {

@@ -26,6 +26,9 @@ namespace roomlog {
 
 class ServerLoop;
 
+// Said to a client before it is disconnected: ({code, message}).
+inline constexpr absl::string_view kClosedEvent = "roomlog:closed";
+
 // Where nodes take the answers to what they asked. No client may join it.
 inline constexpr absl::string_view kNodeNamespace = "/$node";
 
@@ -71,6 +74,9 @@ struct ServerCore {
   uint64_t server_id = 0;  // Drawn at random.
   // Whether events to whole namespaces, and to sockets by their id, are heard.
   bool follow_namespaces = true;
+  // Whether sockets go that are dismissed (Namespace::User()), and it is known
+  // whose tokens were revoked.
+  bool hears_dismissals = false;
   // Unset: no client may come back to what it missed.
   std::optional<RecoveryOptions> recovery;
   absl::Duration slow_handler_time = kSlowHandlerTime;

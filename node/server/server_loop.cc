@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/event_columns.h"
+#include "users/user_record.h"
 
 namespace roomlog {
 
@@ -25,15 +26,26 @@ ServerLoop::ServerLoop(std::shared_ptr<const ServerCore> core, size_t index,
         timers_.At(clock_.Steady(), std::move(task));
       }) {
   if (core_->recovery.has_value()) MakeSessionKeeper();
+  if (core_->hears_dismissals) {
+    dismissals_.emplace(
+        rooms_, backplane_,
+        [this](const proto::Dismissal& dismissal, absl::Time at) {
+          OnDismissal(dismissal, at);
+        },
+        [this] { AdmitThoseWhoWait(); });
+  }
   if (!core_->follow_namespaces) return;
   rooms_.FollowRaw(
-      *RoomKey::Make(kNodeNamespace, id_), [this](const EventView& event) {
-        proto::NodeAnswer answer;
-        if (answer.ParseFromArray(event.packet.data(),
-                                  static_cast<int>(event.packet.size()))) {
-          requests_.OnAnswer(answer);
-        }
-      });
+      *RoomKey::Make(kNodeNamespace, id_),
+      {.on_event =
+           [this](const EventView& event) {
+             proto::NodeAnswer answer;
+             if (answer.ParseFromArray(event.packet.data(),
+                                       static_cast<int>(event.packet.size()))) {
+               requests_.OnAnswer(answer);
+             }
+           },
+       .on_following = nullptr});
   for (const auto& [name, rules] : core_->namespaces) {
     const absl::StatusOr<RoomKey> room = RoomKey::Make(name, "");
     if (room.ok()) rooms_.Pin(*room);
@@ -45,6 +57,8 @@ ServerLoop::~ServerLoop() { port_->Close(); }
 void ServerLoop::OnTick() {
   rooms_.OnTick();
   if (sessions_ != nullptr) sessions_->OnTick();
+  if (dismissals_.has_value()) dismissals_->OnTick();
+  AdmitThoseWhoWait();
   buried_.clear();
   if (failed_emits_ == 0) return;
   Log(absl::StrCat(failed_emits_,
@@ -94,10 +108,68 @@ void ServerLoop::Admit(Socket& socket,
   if (!rules->gatekeeper.has_value()) {
     return RunMiddlewares(socket, rules, first);
   }
+  if (dismissals_.has_value() && !dismissals_->are_known()) {
+    // Nobody is let in whose token may have been revoked.
+    to_admit_.push_back(
+        {socket.self_, rules, clock_.Steady() + kRevocationsWaitMax});
+    return;
+  }
   Ask(socket, rules->gatekeeper->admit, [this, rules, first](Socket& admitted) {
     admitted.is_user_settled_ = true;
     RunMiddlewares(admitted, rules, first);
   });
+}
+
+void ServerLoop::AdmitThoseWhoWait() {
+  if (to_admit_.empty()) return;
+  const bool are_known = dismissals_->are_known();
+  for (ToAdmit& each : std::exchange(to_admit_, {})) {
+    const std::shared_ptr<Socket*> socket = each.socket.lock();
+    if (socket == nullptr) continue;
+    if (are_known) {
+      Admit(**socket, each.rules);
+    } else if (clock_.Steady() >= each.deadline) {
+      Refuse(**socket,
+             {"this node does not know yet whose tokens were revoked: its "
+              "broker is away",
+              Value::ObjectOf({{"code", "unavailable"}})});
+    } else {
+      to_admit_.push_back(std::move(each));
+    }
+  }
+}
+
+void ServerLoop::OnDismissal(const proto::Dismissal& dismissal, absl::Time at) {
+  std::vector<std::weak_ptr<Socket*>> leaving;
+  for (const auto& [wire, socket] : sockets_) {
+    if (dismissal.user().empty()) {
+      if (socket->id() != dismissal.socket_id() ||
+          socket->name_space().name() != dismissal.name_space()) {
+        continue;
+      }
+    } else if (socket->User() != dismissal.user() ||
+               // It came with a newer token.
+               (dismissal.revokes() && socket->proven_at_.has_value() &&
+                *socket->proven_at_ > at)) {
+      continue;
+    }
+    leaving.push_back(socket->self_);
+  }
+  for (const std::weak_ptr<Socket*>& each : leaving) {
+    const std::shared_ptr<Socket*> socket = each.lock();
+    if (socket == nullptr) continue;
+    (*socket)->dismissed_as_ = dismissal.revokes() ? "revoked" : "dismissed";
+    // Else once it is let in.
+    if ((*socket)->is_connected_) Dismiss(**socket);
+  }
+}
+
+void ServerLoop::Dismiss(Socket& socket) {
+  socket.EmitAtOnce(
+      kClosedEvent,
+      {Value::ObjectOf({{"code", socket.dismissed_as_},
+                        {"message", "the server closes this connection"}})});
+  socket.Disconnect();
 }
 
 void ServerLoop::RunMiddlewares(
@@ -163,6 +235,7 @@ void ServerLoop::Accept(Socket& socket, const NamespaceRules& rules) {
 
 void ServerLoop::CallConnectionHandlers(Socket& socket,
                                         const NamespaceRules& rules) {
+  if (!socket.dismissed_as_.empty()) return Dismiss(socket);
   for (const ConnectionHandler& handler : rules.on_connection) {
     Guard("connection", socket.name_space().name(), [&] { handler(socket); });
   }
@@ -275,7 +348,7 @@ void ServerLoop::Publish(RoomKey room, uint32_t flags, std::string packet,
                          std::string id, PublishedDone done) {
   done = Guarded("publish", room.name_space(), std::move(done));
   Say({.room = std::move(room),
-       .flags = flags | proto::EVENT_FLAG_ROOM_APPLICATION,
+       .flags = flags,
        .id = std::move(id),
        .packet = std::move(packet)},
       [done = std::move(done)](absl::StatusOr<PublishAnswer> answer) mutable {
@@ -296,6 +369,31 @@ void ServerLoop::ReadHistory(HistoryQuery query, HistoryDone done) {
 void ServerLoop::ReadMembers(MembersRequest request, PresenceDone done) {
   done = Guarded("presence", request.room.name_space(), std::move(done));
   backplane_.ReadMembers(std::move(request), std::move(done));
+}
+
+void ServerLoop::ReadUser(RoomKey room, UserStateDone done) {
+  done = Guarded("user state", room.name_space(), std::move(done));
+  HistoryRequest last;
+  last.room = std::move(room);
+  last.newest_first = true;
+  last.events_max = 1;
+  backplane_.Read(
+      std::move(last),
+      [this, done = std::move(done)](absl::StatusOr<HistoryPage> page) mutable {
+        if (!page.ok()) return std::move(done)(page.status());
+        UserState state;
+        if (page->events.empty()) return std::move(done)(std::move(state));
+        const EventView& event = page->events.back();
+        absl::StatusOr<UserRecord> record =
+            ParseUserEvent(event.packet, event.offset);
+        if (!record.ok()) return std::move(done)(record.status());
+        if (record->IsThere(absl::ToUnixMillis(clock_.Now()))) {
+          state = {std::move(record->state),
+                   {page->epoch, record->version},
+                   record->expires_ms};
+        }
+        std::move(done)(std::move(state));
+      });
 }
 
 }  // namespace roomlog

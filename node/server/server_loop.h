@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "node/rooms/room_layer.h"
 #include "node/server/broadcast_target.h"
 #include "node/server/cluster_requests.h"
+#include "node/server/dismissals.h"
 #include "node/server/loop_port.h"
 #include "node/server/namespace.h"
 #include "node/server/server_core.h"
@@ -27,6 +29,7 @@
 #include "node/server/socket.h"
 #include "node/server/socket_session.h"
 #include "node/server/timers.h"
+#include "node/server/user.h"
 #include "node/socketio/encoded_packet.h"
 #include "node/socketio/socket_wire.h"
 
@@ -85,6 +88,13 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
                PublishedDone done);
   void ReadHistory(HistoryQuery query, HistoryDone done);
   void ReadMembers(MembersRequest request, PresenceDone done);
+  // Until when the user's tokens were revoked.
+  std::optional<absl::Time> RevokedAt(absl::string_view user) const {
+    return dismissals_.has_value() ? dismissals_->RevokedAt(user)
+                                   : std::nullopt;
+  }
+  // What is kept of the user whose room it is.
+  void ReadUser(RoomKey room, UserStateDone done);
 
   // Ends a socket's connection once it has all that was said before.
   void PartWith(Socket& socket);
@@ -125,6 +135,10 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   // First of all the gatekeeper.
   void Admit(Socket& socket,
              const std::shared_ptr<const NamespaceRules>& rules);
+  void AdmitThoseWhoWait();
+  // Somebody is to go; he is told why.
+  void OnDismissal(const proto::Dismissal& dismissal, absl::Time at);
+  void Dismiss(Socket& socket);
   // Those from `index` on.
   void RunMiddlewares(Socket& socket,
                       const std::shared_ptr<const NamespaceRules>& rules,
@@ -217,6 +231,14 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   Timers timers_;
   ClusterRequests requests_;
   RoomLayer rooms_;
+  // Clients that wait until it is known whose tokens were revoked.
+  struct ToAdmit {
+    std::weak_ptr<Socket*> socket;
+    std::shared_ptr<const NamespaceRules> rules;
+    absl::Duration deadline;
+  };
+  std::vector<ToAdmit> to_admit_;
+  std::optional<Dismissals> dismissals_;
   std::unique_ptr<SessionKeeper> sessions_;  // Null without recovery.
   // Clients whose sessions are being restored. Who finds it gone finds no wire.
   absl::flat_hash_map<const SocketWire*, std::shared_ptr<SocketWire*>>

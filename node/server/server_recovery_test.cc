@@ -355,10 +355,9 @@ TEST_F(ServerRecoveryTest, WhoseSessionIsAnothersIsNotToldOfAJoin) {
   ann.TakeIn(first);
   backplanes_.Hold(0, true);  // The notice that it is fenced does not arrive.
   bool joined = false;
-  SocketOf(first).Join("room", FromNow{},
-                       [&](const absl::StatusOr<Joined>& answer) {
-                         joined = answer.ok();
-                       });
+  SocketOf(first).Join(
+      "room", FromNow{},
+      [&](const absl::StatusOr<Joined>& answer) { joined = answer.ok(); });
   Connect(b_, ann.auth());
   backplanes_.Hold(0, false);
   Settle();

@@ -69,13 +69,15 @@ SessionKeeper::SessionKeeper(RoomLayer& rooms, Timers& timers,
       ids_(static_cast<uint8_t>(loop_index)) {
   rooms_.FollowRaw(
       *RoomKey::Make(kNodeNamespace, notice_room_),
-      [this](const EventView& event) {
-        proto::SessionNotice notice;
-        if (notice.ParseFromArray(event.packet.data(),
-                                  static_cast<int>(event.packet.size()))) {
-          OnNotice(notice);
-        }
-      });
+      {.on_event =
+           [this](const EventView& event) {
+             proto::SessionNotice notice;
+             if (notice.ParseFromArray(event.packet.data(),
+                                       static_cast<int>(event.packet.size()))) {
+               OnNotice(notice);
+             }
+           },
+       .on_following = nullptr});
 }
 
 void SessionKeeper::OnTick() {

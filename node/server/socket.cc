@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/presence_room.h"
+#include "base/user_room.h"
 #include "base/utf8.h"
 #include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
@@ -229,6 +231,10 @@ void Socket::SetUser(absl::string_view user) {
   user_ = std::string(user);
 }
 
+std::optional<absl::Time> Socket::RevokedAt(absl::string_view user) const {
+  return loop_.RevokedAt(user);
+}
+
 // ---- Rooms ----
 
 void Socket::Join(absl::string_view room, JoinDone done) {
@@ -271,9 +277,32 @@ void Socket::Leave(absl::string_view room, JoinDone done) {
 }
 
 void Socket::WatchPresence(absl::string_view room, JoinDone done) {
+  JoinReserved(PresenceRoomOf(room), std::move(done));
+}
+
+void Socket::UnwatchPresence(absl::string_view room, JoinDone done) {
+  LeaveReserved(PresenceRoomOf(room), std::move(done));
+}
+
+std::vector<std::string> Socket::WatchedRooms() const {
+  return loop_.rooms().ReservedRoomsOf(wire_, kPresenceRoomPrefix);
+}
+
+void Socket::WatchUser(absl::string_view user, JoinDone done) {
+  JoinReserved(UserRoomOf(user), std::move(done));
+}
+
+void Socket::UnwatchUser(absl::string_view user, JoinDone done) {
+  LeaveReserved(UserRoomOf(user), std::move(done));
+}
+
+std::vector<std::string> Socket::WatchedUsers() const {
+  return loop_.rooms().ReservedRoomsOf(wire_, kUserRoomPrefix);
+}
+
+void Socket::JoinReserved(absl::string_view room, JoinDone done) {
   done = loop_.Guarded("join", name_space_.name(), std::move(done));
-  const absl::StatusOr<RoomKey> key =
-      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok()) {
     if (done != nullptr) std::move(done)(key.status());
     return;
@@ -281,19 +310,14 @@ void Socket::WatchPresence(absl::string_view room, JoinDone done) {
   loop_.rooms().Join(wire_, *key, FromNow{}, std::move(done));
 }
 
-void Socket::UnwatchPresence(absl::string_view room, JoinDone done) {
+void Socket::LeaveReserved(absl::string_view room, JoinDone done) {
   done = loop_.Guarded("leave", name_space_.name(), std::move(done));
-  const absl::StatusOr<RoomKey> key =
-      RoomKey::Make(name_space_.name(), PresenceRoomOf(room));
+  const absl::StatusOr<RoomKey> key = RoomKey::Make(name_space_.name(), room);
   if (!key.ok()) {
     if (done != nullptr) std::move(done)(Joined());
     return;
   }
   loop_.rooms().Leave(wire_, *key, std::move(done));
-}
-
-std::vector<std::string> Socket::WatchedRooms() const {
-  return loop_.rooms().RoomsWatchedBy(wire_);
 }
 
 std::vector<std::string> Socket::Rooms() const {
@@ -318,11 +342,20 @@ std::vector<RestoredRoom> Socket::RestoredRooms() const {
 }
 
 std::vector<std::string> Socket::RestoredWatches() const {
+  return RestoredReserved(kPresenceRoomPrefix);
+}
+
+std::vector<std::string> Socket::RestoredUserWatches() const {
+  return RestoredReserved(kUserRoomPrefix);
+}
+
+std::vector<std::string> Socket::RestoredReserved(
+    absl::string_view prefix) const {
   std::vector<std::string> rooms;
   if (session_ == nullptr || session_->restored == nullptr) return rooms;
   for (const proto::SessionRoom& room : session_->restored->record.rooms()) {
-    if (IsPresenceRoom(room.name())) {
-      rooms.emplace_back(WatchedRoomOf(room.name()));
+    if (absl::StartsWith(room.name(), prefix)) {
+      rooms.push_back(room.name().substr(prefix.size()));
     }
   }
   return rooms;
@@ -334,6 +367,10 @@ void Socket::GiveUpRestoredRoom(absl::string_view room) {
 
 void Socket::GiveUpRestoredWatch(absl::string_view room) {
   GiveUpRestored(PresenceRoomOf(room));
+}
+
+void Socket::GiveUpRestoredUserWatch(absl::string_view user) {
+  GiveUpRestored(UserRoomOf(user));
 }
 
 void Socket::GiveUpRestored(absl::string_view room) {

@@ -79,6 +79,12 @@ class Socket {
   // kUserNameBytesMax or not in UTF-8, and for another user than that of a
   // client that is back, it is logged and nothing changes.
   void SetUser(absl::string_view user);
+  // To be said by the gatekeeper: since when what proves who it is was good.
+  // When the user's tokens are revoked (User::Revoke()) those that came with
+  // newer ones stay; without this none does.
+  void SetProvenAt(absl::Time time) { proven_at_ = time; }
+  // For gatekeepers: until when the tokens of a user were revoked.
+  std::optional<absl::Time> RevokedAt(absl::string_view user) const;
   // The client was cut off and is back: id, rooms and data are what they were,
   // and it was sent all that it missed. For middlewares: it may still turn out
   // that something is missing, and then they are run again for another socket.
@@ -88,10 +94,12 @@ class Socket {
   std::vector<RestoredRoom> RestoredRooms() const;
   // Likewise those that it is to watch again.
   std::vector<std::string> RestoredWatches() const;
+  std::vector<std::string> RestoredUserWatches() const;
   // For middlewares: it is not to be in that room again, nor to be sent what
   // was said there.
   void GiveUpRestoredRoom(absl::string_view room);
   void GiveUpRestoredWatch(absl::string_view room);
+  void GiveUpRestoredUserWatch(absl::string_view user);
   // Why the client, which asked for its session, could not have it; null if it
   // could, or did not ask.
   const SessionGap* recovery_gap() const {
@@ -214,6 +222,12 @@ class Socket {
   void WatchPresence(absl::string_view room, JoinDone done = nullptr);
   void UnwatchPresence(absl::string_view room, JoinDone done = nullptr);
   std::vector<std::string> WatchedRooms() const;
+  // From then on the client hears of each change of what is kept of a user
+  // (User::SetState), as docs/client-api.md has it. Ask for the state once
+  // `done` was called: so nothing is missed in between. Counts as a room.
+  void WatchUser(absl::string_view user, JoinDone done = nullptr);
+  void UnwatchUser(absl::string_view user, JoinDone done = nullptr);
+  std::vector<std::string> WatchedUsers() const;
   // Its id first.
   std::vector<std::string> Rooms() const;
   // Reads a page of a room's history, once the client's queue has room for it.
@@ -237,6 +251,11 @@ class Socket {
     Timers::Id timer = 0;
   };
 
+  // Rooms that only the library names.
+  void JoinReserved(absl::string_view room, JoinDone done);
+  void LeaveReserved(absl::string_view room, JoinDone done);
+  // Those with the prefix, without it.
+  std::vector<std::string> RestoredReserved(absl::string_view prefix) const;
   // By the name that the session knows.
   void GiveUpRestored(absl::string_view name);
   void AddHandler(absl::string_view event, EventHandler handler);
@@ -257,7 +276,9 @@ class Socket {
   const Namespace name_space_;
   Value data_;
   std::string user_;
-  bool is_user_settled_ = false;  // By the gatekeeper, or by coming back.
+  std::optional<absl::Time> proven_at_;
+  absl::string_view dismissed_as_;  // A constant; empty: it is not.
+  bool is_user_settled_ = false;    // By the gatekeeper, or by coming back.
   std::shared_ptr<AuthSession> auth_session_;
   bool is_accepted_ = false;
   bool is_connected_ = false;

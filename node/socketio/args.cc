@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "node/socketio/json.h"
+#include "base/json.h"
 
 namespace roomlog {
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 
 namespace roomlog {
 

@@ -5,7 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/utf8.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 #include "node/socketio/packet.h"
 #include "node/socketio/socketio_limits.h"
 

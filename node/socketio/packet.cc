@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/limits.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 #include "node/socketio/socketio_limits.h"
 
 namespace roomlog {

@@ -6,7 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "node/socketio/json.h"
+#include "base/json.h"
 #include "node/socketio/value.h"
 
 namespace roomlog {

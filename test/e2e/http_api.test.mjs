@@ -76,6 +76,22 @@ apiStory("what a backend publishes reaches clients, and is published once", asyn
   await until(async () => (await ask(nodes[0], "rooms/orders%2F7/presence")).json.sockets === 1, "the member");
 });
 
+apiStory("what a backend says of a user, clients hear", async (cluster, edge) => {
+  const node = await edge("node-a");
+  const client = await clientOf(cluster, node);
+  assert.ok((await client.ask("user_state", ["a/n", { watch: true }])).ok);
+  const put = await ask(node, "users/a%2Fn/state", { method: "PUT", body: { state: { n: 1.50, big: 12345678901234 } } });
+  assert.equal(put.status, 200);
+  const patch = await ask(node, "users/a%2Fn/state",
+    { method: "PATCH", body: { state: { n: null }, version: put.json.version } });
+  assert.equal(patch.status, 200);
+  const { json } = await ask(node, "users/a%2Fn/state");
+  assert.deepEqual(json, { ok: true, user: "a/n", state: { big: 12345678901234 }, version: patch.json.version, expires: null });
+  await until(() => client.events.length === 2, "both changes");
+  assert.deepEqual(client.events.map(({ data: { user, change } }) => [user, change]), [["a/n", "set"], ["a/n", "merge"]]);
+  assert.equal((await ask(node, "users/a%2Fn/state?namespace=%2Fother")).json.state, null);
+});
+
 apiStory("a key does what its rules say, and can be replaced without a restart", async (cluster, edge) => {
   const node = await edge("node-a");
   const event = { room: "orders/7", event: "paid" };
@@ -149,6 +165,26 @@ apiStory("the answers are those of the description", async (cluster, edge) => {
     ["/rooms/{room}/presence", "get", 200, "rooms/r/presence?list=sockets"],
     ["/rooms/{room}/presence", "get", 200, "rooms/r/presence?list=users"],
     ["/rooms/{room}/presence", "get", 400, "rooms/r/presence?list=all"],
+    ["/users/{user}/state", "get", 200, "users/ann/state"],
+    ["/users/{user}/state", "put", 200, "users/ann/state", { method: "PUT", body: { state: { a: 1 }, version: null } }],
+    ["/users/{user}/state", "put", 409, "users/ann/state", { method: "PUT", body: { state: {}, version: null } }],
+    ["/users/{user}/state", "put", 400, "users/ann/state", { method: "PUT", body: { state: [] } }],
+    ["/users/{user}/state", "put", 400, "users/ann/state", { method: "PUT", body: { a: 1 } }],
+    ["/users/{user}/state", "put", 413, "users/ann/state", { method: "PUT", body: { state: { a: "x".repeat(70_000) } } }],
+    ["/users/{user}/state", "put", 403, "users/ann/state", { method: "PUT", body: { state: {} }, key: kShopKey }],
+    ["/users/{user}/state", "patch", 200, "users/ann/state", { method: "PATCH", body: { state: { b: 2 }, ttl: 60_000 } }],
+    ["/users/{user}/state", "patch", 400, "users/ann/state", { method: "PATCH", body: { namespace: "x", state: {} } }],
+    ["/users/{user}/state", "get", 200, "users/ann/state?namespace=%2F"],
+    ["/users/{user}/state", "get", 400, "users/ann/state?limit=1"],
+    ["/users/{user}/state", "get", 403, "users/ann/state", { key: kShopKey }],
+    ["/users/{user}/state", "delete", 409, "users/ann/state?version=1-1", { method: "DELETE" }],
+    ["/users/{user}/state", "delete", 200, "users/ann/state", { method: "DELETE" }],
+    ["/users/{user}/state", "delete", 200, "users/ann/state", { method: "DELETE" }],
+    ["/users/{user}/disconnect", "post", 200, "users/ann/disconnect", { method: "POST" }],
+    ["/users/{user}/disconnect", "post", 400, "users/ann/disconnect?namespace=%2F", { method: "POST" }],
+    ["/users/{user}/revoke", "post", 200, "users/ann/revoke", { method: "POST" }],
+    ["/users/{user}/revoke", "post", 403, "users/ann/revoke", { method: "POST", key: kShopKey }],
+    ["/sockets/{socket}/disconnect", "post", 200, "sockets/nobody/disconnect", { method: "POST" }],
     ["/presence", "get", 200, "presence?namespace=%2F"],
     ["/presence", "get", 400, "presence?namespace=x"],
   ];

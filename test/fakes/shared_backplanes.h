@@ -35,7 +35,7 @@ class SharedBackplanes {
   // Lets the time of sessions pass.
   void Expire(absl::Duration after) {
     now_ms_ += absl::ToInt64Milliseconds(after);
-    log_.SettleSessions(now_ms_, Deliver());
+    log_.Settle(now_ms_, Deliver());
   }
 
   void Settle() {
@@ -66,10 +66,7 @@ class SharedBackplanes {
           [this, request = std::move(request),
            done = std::make_shared<PublishDone>(std::move(done))] {
             const absl::StatusOr<PublishAnswer> answer =
-                (request.flags & proto::EVENT_FLAG_SESSION) != 0
-                    ? all.log_.DoSession(index, request, ++all.now_ms_,
-                                         all.Deliver())
-                    : all.log_.Publish(request, ++all.now_ms_, all.Deliver());
+                all.log_.Do(index, request, ++all.now_ms_, all.Deliver());
             told.push_back([done, answer] { std::move (*done)(answer); });
           });
     }

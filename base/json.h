@@ -1,8 +1,8 @@
 // Just enough JSON to know that what a client sent is JSON, and to read a name.
 // simdjson is no judge of that: it refuses integers beyond 64 bits and lone
 // surrogates, both of which JavaScript's JSON.stringify writes.
-#ifndef ROOMLOG_NODE_SOCKETIO_JSON_H_
-#define ROOMLOG_NODE_SOCKETIO_JSON_H_
+#ifndef ROOMLOG_BASE_JSON_H_
+#define ROOMLOG_BASE_JSON_H_
 
 #include <cstddef>
 #include <optional>
@@ -41,4 +41,4 @@ std::string Quote(absl::string_view text);
 
 }  // namespace roomlog
 
-#endif  // ROOMLOG_NODE_SOCKETIO_JSON_H_
+#endif  // ROOMLOG_BASE_JSON_H_

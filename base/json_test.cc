@@ -1,4 +1,4 @@
-#include "node/socketio/json.h"
+#include "base/json.h"
 
 #include <simdjson.h>
 
