@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace roomlog {
@@ -61,6 +62,7 @@ void RoomMembers::Join(Socket& socket, const MemberChange& change,
     auto added = std::make_unique<Room>();
     added->text = std::move(text);
     const absl::string_view added_text = added->text;
+    rooms_by_text_.insert(added.get());
     found = rooms_.emplace(added_text, std::move(added)).first;
   }
   Room& room = *found->second;
@@ -77,6 +79,7 @@ void RoomMembers::Leave(Socket& socket, Room& room) {
     if (--user->second == 0) room.users.erase(user);
   }
   if (!room.sockets.empty()) return;
+  rooms_by_text_.erase(&room);
   // The map's key lies in what goes.
   const auto found = rooms_.find(room.text);
   const std::unique_ptr<Room> gone = std::move(found->second);
@@ -106,6 +109,26 @@ RoomMembers::Counts RoomMembers::Count(absl::string_view room_text) const {
   const Room* const room = Find(room_text);
   if (room == nullptr) return {};
   return {room->sockets.size(), room->users.size()};
+}
+
+absl::string_view RoomMembers::ByText::Of(const Room* room) {
+  return room->text;
+}
+
+void RoomMembers::ForEachRoom(
+    absl::string_view name_space, absl::string_view after,
+    absl::FunctionRef<bool(const RoomMember&)> each) const {
+  const std::string prefix = NameIn(name_space, "");
+  const std::string begin = absl::StrCat(prefix, after);
+  for (auto it = rooms_by_text_.upper_bound(absl::string_view(begin));
+       it != rooms_by_text_.end(); ++it) {
+    const Room& room = **it;
+    if (!absl::StartsWith(room.text, prefix)) return;
+    if (!each({absl::string_view(room.text).substr(prefix.size()),
+               {room.sockets.size(), room.users.size()}})) {
+      return;
+    }
+  }
 }
 
 RoomMembers::SocketMember RoomMembers::Shown(const Socket& socket) {

@@ -45,6 +45,10 @@ class RoomMembers {
     size_t sockets = 0;    // In the room.
     bool is_away = false;  // All of them are.
   };
+  struct RoomMember {
+    absl::string_view name;  // Without the namespace.
+    Counts counts;
+  };
   using IsAway = absl::FunctionRef<bool(const SocketMember&)>;
 
   RoomMembers();
@@ -66,6 +70,10 @@ class RoomMembers {
   void ForEachUser(absl::string_view room, absl::string_view after,
                    IsAway is_away,
                    absl::FunctionRef<bool(const UserMember&)> each) const;
+  // The same for the rooms of a namespace that somebody is in, without that of
+  // the empty name, by their names.
+  void ForEachRoom(absl::string_view name_space, absl::string_view after,
+                   absl::FunctionRef<bool(const RoomMember&)> each) const;
 
  private:
   static constexpr size_t kSocketIdBytes = 20;
@@ -108,6 +116,14 @@ class RoomMembers {
       return Of(a) < Of(b);
     }
   };
+  struct ByText {
+    using is_transparent = void;
+    static absl::string_view Of(const Room* room);
+    static absl::string_view Of(absl::string_view text) { return text; }
+    bool operator()(const auto& a, const auto& b) const {
+      return Of(a) < Of(b);
+    }
+  };
   struct Room {
     std::string text;
     absl::btree_set<Socket*, ById> sockets;
@@ -127,6 +143,7 @@ class RoomMembers {
   absl::flat_hash_map<std::string, std::unique_ptr<Socket>> sockets_;
   absl::flat_hash_map<absl::string_view, std::unique_ptr<User>> users_;
   absl::flat_hash_map<absl::string_view, std::unique_ptr<Room>> rooms_;
+  absl::btree_set<const Room*, ByText> rooms_by_text_;
 };
 
 }  // namespace roomlog

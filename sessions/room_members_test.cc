@@ -95,6 +95,31 @@ TEST_F(RoomMembersTest, AUserOnSeveralSocketsIsOne) {
   EXPECT_EQ(members_.Count(Room("hall")), Counts());
 }
 
+TEST_F(RoomMembersTest, ListsTheRoomsOfANamespaceThatSomebodyIsIn) {
+  members_.Apply(Comes(1, "ann", {"", "b", "a"}));
+  members_.Apply(Comes(2, "ann", {"b"}));
+  MemberChange elsewhere = Comes(3, "ann", {"aa"});
+  elsewhere.name_space = "/x";
+  members_.Apply(elsewhere);
+  const auto rooms = [this](absl::string_view name_space,
+                            absl::string_view after = "") {
+    std::string words;
+    members_.ForEachRoom(
+        name_space, after, [&](const RoomMembers::RoomMember& room) {
+          absl::StrAppend(&words, " ", room.name, "*", room.counts.sockets, "/",
+                          room.counts.users);
+          return true;
+        });
+    return words;
+  };
+  EXPECT_EQ(rooms("/"), " a*1/1 b*2/1");
+  EXPECT_EQ(rooms("/", "a"), " b*2/1");
+  EXPECT_EQ(rooms("/x"), " aa*1/1");
+  EXPECT_EQ(rooms("/y"), "");
+  members_.Apply(Goes(1));
+  EXPECT_EQ(rooms("/"), " b*1/1");
+}
+
 TEST_F(RoomMembersTest, WhoIsThereAllTheWhileComesOncePageByPage) {
   for (const int number : {3, 1, 5}) {
     members_.Apply(Comes(number, "ann", {"lobby"}));

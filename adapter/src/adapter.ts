@@ -7,6 +7,7 @@ import type { ClusterNode } from "./cluster_node.js";
 import { FollowedRooms } from "./followed_rooms.js";
 import { EventFlag } from "./generated/proto/events.js";
 import { Envelope } from "./generated/proto/node_messages.js";
+import type { Dismissal } from "./generated/proto/users.js";
 import { type GapEvent, type HistoryOptions, type HistoryResult, readHistory } from "./history.js";
 import { IncomingEvents } from "./incoming_events.js";
 import * as limits from "./limits.js";
@@ -17,6 +18,7 @@ import { looksLikeSocketId, nodeRoomKey, roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
 import { Sessions, type SocketSession } from "./sessions.js";
 import { addressPacket, encodeEvent, type EncodedPacket, storePacket, storeValues } from "./stored_packet.js";
+import { User } from "./user.js";
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Any = any;
@@ -37,6 +39,7 @@ export interface PublishResult {
 
 export interface RoomlogAdapterOptions {
   requestsTimeoutMs: number;
+  userOf: (socket: Any) => unknown;
 }
 
 interface Packet {
@@ -59,6 +62,7 @@ export class RoomlogAdapter extends Adapter {
   readonly #replays: Replays;
   readonly #sessions: Sessions | null;
   readonly #incoming: IncomingEvents;
+  readonly #stopListening: () => void;
   // How many nodes the broadcast of this moment goes to: see serverCount().
   #justAsked: Promise<number> | null = null;
   #lastWarning = -Infinity;
@@ -85,6 +89,7 @@ export class RoomlogAdapter extends Adapter {
       disconnectSockets: (opts, close) => super.disconnectSockets(opts, close),
       report: (error, what) => this.#report(error, what),
     });
+    this.#stopListening = node.dismissals.listen((dismissal) => this.#onDismissal(dismissal));
     // Every socket of the namespace is in the room with the empty name.
     this.#followed.hold("");
     this.on("create-room", (room: unknown) => {
@@ -111,6 +116,7 @@ export class RoomlogAdapter extends Adapter {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#sessions?.close();
+    this.#stopListening();
     // What was emitted here goes to the others; of the rest, nobody is left to hear.
     this.#followed.close();
     await this.#node.release();
@@ -355,6 +361,25 @@ export class RoomlogAdapter extends Adapter {
       }));
   }
 
+  // ---- Users ----
+
+  // What is kept of a user, the same on every server and edge, and putting him out.
+  user(name: string): User {
+    return new User(this.#node, this.#namespace, name);
+  }
+
+  #onDismissal({ user, socketId, nameSpace, revokes }: Dismissal): void {
+    for (const socket of [...this.nsp.sockets.values()]) {
+      const isMeant = user === "" ? socket.id === socketId && nameSpace === this.#namespace
+        : this.#options.userOf(socket) === user;
+      if (!isMeant) continue;
+      const code = revokes ? "revoked" : "dismissed";
+      // At once, and not by the log: it goes now.
+      socket.packet({ type: kEvent, data: ["roomlog:closed", { code, message: "the server closes this connection" }] });
+      socket.disconnect();
+    }
+  }
+
   // ---- Publishing ----
 
   // One event for each room, or in the direct room of the socket that it is for. Throws
@@ -422,6 +447,7 @@ export class RoomlogAdapter extends Adapter {
   }
 }
 
+const kEvent = 2; // Of Socket.IO's packets.
 const kNoBytes = Buffer.alloc(0);
 const kNobodyAnswered: PublishAnswer = { position: { epoch: 0, offset: 0 }, duplicate: false, receivers: 0 };
 

@@ -5,6 +5,7 @@ import type {
 } from "./backplane.js";
 import { BrokerLink, type BrokerLinkOptions, randomId } from "./broker_link.js";
 import { ClusterRequests } from "./cluster_requests.js";
+import { Dismissals } from "./dismissals.js";
 import { EventFlag } from "./generated/proto/events.js";
 import { NodeAnswer, type Request } from "./generated/proto/node_messages.js";
 import { SessionNotice } from "./generated/proto/sessions.js";
@@ -21,12 +22,21 @@ export interface RoomListener {
   onFollowFailed?(error: RoomlogError): void;
 }
 
+interface SharedRoom {
+  handle: RoomHandle | null; // Null while it waits to be tried again.
+  head: Position | null; // Not null: it is followed.
+  readonly listeners: Set<RoomListener>;
+}
+
+const kFollowAgainMs = 1000;
+
 // The broker counts those who hold a room by their links, and each answers a
 // request once; so each server of a process has a node of its own.
 export class ClusterNode implements RoomFollower {
   // Names this server in what it says to the others.
   readonly serverId = randomId();
   readonly requests = new ClusterRequests();
+  readonly dismissals: Dismissals;
   readonly link: BrokerLink;
   readonly id = `node-js-${randomId().toString(36)}`; // The room that takes its answers.
   // The room that takes what the broker tells of sessions.
@@ -36,6 +46,8 @@ export class ClusterNode implements RoomFollower {
   #isFollowingNotices = false;
   readonly #listeners = new Map<RoomHandle, RoomListener>();
   readonly #onClosed: () => void;
+  // Rooms that several follow, by their keys.
+  readonly #shared = new Map<string, SharedRoom>();
   #users = 0;
 
   // Throws if `options.broker` is no address.
@@ -45,6 +57,7 @@ export class ClusterNode implements RoomFollower {
     this.follow(roomKey(kNodeNamespace, this.id), {
       onEvent: ({ packet }) => this.#onAnswer(packet),
     });
+    this.dismissals = new Dismissals(this);
   }
 
   retain(): void {
@@ -54,6 +67,7 @@ export class ClusterNode implements RoomFollower {
   async release(): Promise<void> {
     if (--this.#users > 0) return;
     this.#onClosed();
+    this.dismissals.close();
     await this.link.close();
     this.requests.close();
   }
@@ -87,6 +101,51 @@ export class ClusterNode implements RoomFollower {
     this.#listeners.delete(handle);
     this.link.unfollow(handle);
   }
+  // As follow(), also for a room that somebody shares already: then it is told that it
+  // follows soon. A room that cannot be followed is tried again. Returns what ends it.
+  share(key: string, listener: RoomListener): () => void {
+    const room = this.#shared.get(key) ?? this.#beginSharing(key);
+    room.listeners.add(listener);
+    const { head } = room;
+    if (head !== null) {
+      queueMicrotask(() => {
+        if (room.listeners.has(listener)) listener.onFollowing?.(head);
+      });
+    }
+    return () => {
+      if (!room.listeners.delete(listener) || room.listeners.size > 0) return;
+      this.#shared.delete(key);
+      if (room.handle !== null) this.unfollow(room.handle);
+    };
+  }
+
+  #beginSharing(key: string): SharedRoom {
+    const room: SharedRoom = { handle: null, head: null, listeners: new Set() };
+    this.#shared.set(key, room);
+    const begin = (): void => {
+      room.handle = this.follow(key, {
+        onEvent: (event) => {
+          for (const each of [...room.listeners]) each.onEvent(event);
+        },
+        onFollowing: (head) => {
+          room.head = head;
+          for (const each of [...room.listeners]) each.onFollowing?.(head);
+        },
+        onGap: (...gap) => {
+          for (const each of [...room.listeners]) each.onGap?.(...gap);
+        },
+        onFollowFailed: () => {
+          room.handle = room.head = null;
+          setTimeout(() => {
+            if (this.#shared.get(key) === room && room.handle === null) begin();
+          }, kFollowAgainMs).unref();
+        },
+      });
+    };
+    begin();
+    return room;
+  }
+
   publish(request: PublishRequest, done: Done<PublishAnswer>): void {
     this.link.publish(request, done);
   }

@@ -10,6 +10,7 @@ export type { GapEvent, HistoryEvent, HistoryOptions, HistoryResult } from "./hi
 export type { ReplayOptions, ReplayResult } from "./replay.js";
 export { createShadow, type Shadow, type ShadowOptions, type ShadowReport } from "./shadow.js";
 export { RoomlogError, type RoomlogErrorCode } from "./roomlog_error.js";
+export type { User, UserChanged, UserChangeOptions, UserState, WatchedUserState } from "./user.js";
 export { RoomlogAdapter };
 
 export interface AdapterOptions {
@@ -20,6 +21,8 @@ export interface AdapterOptions {
   name?: string;
   // How long fetchSockets() and serverSideEmit() wait for the other servers: 5,000.
   requestsTimeout?: number;
+  // Whose a socket is, for closing a user's sockets: `socket.data.user` if not given.
+  userOf?: (socket: { id: string; data: unknown }) => string | null | undefined;
   // How long an event waits for the broker before it is given up: 30,000.
   publishTimeout?: number;
   // Events, and their bytes, kept while the broker is away: 131,072 and 128 MiB.
@@ -47,6 +50,8 @@ export function createAdapter(options: AdapterOptions): (nsp: unknown) => Roomlo
       node = new ClusterNode(linkOptions, () => nodes.delete(server));
       nodes.set(server, node);
     }
-    return new RoomlogAdapter(nsp, node, { requestsTimeoutMs: requestsTimeout });
+    return new RoomlogAdapter(nsp, node, {
+      requestsTimeoutMs: requestsTimeout, userOf: options.userOf ?? (({ data }) => data?.user),
+    });
   };
 }

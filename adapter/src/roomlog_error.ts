@@ -6,10 +6,11 @@
 // - invalid: asked for again it would fail again.
 // - data_loss: what was asked for is stored but damaged.
 // - not_found: there is no such session, or no more.
+// - conflict: what is kept of a user is of another version.
 // - fenced: the session belongs to another server, or a later connection, by now.
 // - timeout: not all answers came in time.
 export type RoomlogErrorCode =
-  "unavailable" | "limit" | "invalid" | "data_loss" | "not_found" | "fenced" | "timeout";
+  "unavailable" | "limit" | "invalid" | "data_loss" | "not_found" | "conflict" | "fenced" | "timeout";
 
 export class RoomlogError extends Error {
   override readonly name = "RoomlogError";

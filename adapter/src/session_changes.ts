@@ -9,20 +9,30 @@ interface Waiting {
   fail(error: RoomlogError): void;
 }
 
-export class SessionChanges {
+// What is to be said next.
+class Next {
+  readonly leaves = new Set<string>();
+  readonly joins = new Map<string, SessionRoom>();
+  data: Uint8Array | null = null;
+  readonly waiting: Waiting[] = [];
+}
+
+// There is one for each socket, and nearly always nothing to be said: so it holds
+// nothing then.
+export class SessionChanges<Owner = null> {
   readonly #keeper: SessionKeeper;
-  readonly #onRefused: (error: RoomlogError) => void;
-  readonly #leaves = new Set<string>();
-  readonly #joins = new Map<string, SessionRoom>();
-  #data: Uint8Array | null = null;
-  #waiting: Waiting[] = [];
+  readonly #onRefused: (error: RoomlogError, owner: Owner) => void;
+  readonly #owner: Owner;
+  #next: Next | null = null;
   #isSaying = false;
-  #whenSaid: (() => void)[] = [];
+  #whenSaid: (() => void)[] | null = null;
   #name: SessionName | null = null;
 
-  constructor(keeper: SessionKeeper, onRefused: (error: RoomlogError) => void) {
+  // `onRefused` is told whose it is: one function does for all.
+  constructor(keeper: SessionKeeper, onRefused: (error: RoomlogError, owner: Owner) => void, owner: Owner) {
     this.#keeper = keeper;
     this.#onRefused = onRefused;
+    this.#owner = owner;
   }
 
   get name(): SessionName | null {
@@ -39,15 +49,16 @@ export class SessionChanges {
   // Resolves when it is durable, or there is no session. Rejects if it was refused.
   add({ leaves = [], joins = [], hasData = false, data }: Partial<ChangeSession>): Promise<void> {
     if (this.#name === null) return Promise.resolve();
+    const next = (this.#next ??= new Next());
     for (const leave of leaves) {
       const room = Buffer.from(leave).toString();
-      this.#joins.delete(room);
-      this.#leaves.add(room);
+      next.joins.delete(room);
+      next.leaves.add(room);
     }
-    for (const join of joins) this.#joins.set(Buffer.from(join.name).toString(), join);
-    if (hasData) this.#data = data!;
+    for (const join of joins) next.joins.set(Buffer.from(join.name).toString(), join);
+    if (hasData) next.data = data!;
     return new Promise((done, fail) => {
-      this.#waiting.push({ done, fail });
+      next.waiting.push({ done, fail });
       if (!this.#isSaying) void this.#sayAll();
     });
   }
@@ -56,32 +67,32 @@ export class SessionChanges {
   whenSaid(call: (name: SessionName) => void): void {
     const name = this.#name;
     if (name === null) return;
-    if (this.#isSaying) this.#whenSaid.push(() => call(name));
+    if (this.#isSaying) (this.#whenSaid ??= []).push(() => call(name));
     else call(name);
   }
 
   async #sayAll(): Promise<void> {
     this.#isSaying = true;
-    while (this.#waiting.length > 0) {
-      const waiting = this.#waiting.splice(0);
+    for (let next; (next = this.#next) !== null;) {
+      this.#next = null;
+      const { leaves, joins, data, waiting } = next;
       const change = {
-        leaves: [...this.#leaves].map((room) => Buffer.from(room)),
-        joins: [...this.#joins.values()],
-        ...(this.#data ? { hasData: true, data: this.#data } : {}),
+        leaves: [...leaves].map((room) => Buffer.from(room)),
+        joins: [...joins.values()],
+        ...(data ? { hasData: true, data } : {}),
       };
-      this.#leaves.clear();
-      this.#joins.clear();
-      this.#data = null;
       try {
         if (this.#name) await this.#keeper.change(this.#name, change);
         for (const { done } of waiting) done();
       } catch (error) {
-        this.#onRefused(error as RoomlogError);
+        this.#onRefused(error as RoomlogError, this.#owner);
         this.#name = null;
         for (const { fail } of waiting) fail(error as RoomlogError);
       }
     }
     this.#isSaying = false;
-    for (const call of this.#whenSaid.splice(0)) call();
+    const whenSaid = this.#whenSaid;
+    this.#whenSaid = null;
+    for (const call of whenSaid ?? []) call();
   }
 }

@@ -6,19 +6,25 @@ interface Waiting {
   send: () => void;
 }
 
-export class SessionGate {
+// Of all gates at which nothing waits.
+const kNothing: Waiting[] = [];
+
+export class SessionGate<Owner = null> {
   readonly #entriesMax: number;
-  readonly #onFull: () => void;
+  readonly #onFull: (owner: Owner) => void;
+  readonly #owner: Owner;
   #holds = 0;
-  #waiting: Waiting[] = [];
+  #waiting = kNothing;
   #isSending = false;
   #isOpen = false;
   #floor = 0;
 
-  // `onFull` is called when more waits than may.
-  constructor(entriesMax: number, onFull: () => void) {
+  // `onFull` is called when more waits than may, and told at whose gate: one function
+  // does for all.
+  constructor(entriesMax: number, onFull: (owner: Owner) => void, owner: Owner) {
     this.#entriesMax = entriesMax;
     this.#onFull = onFull;
+    this.#owner = owner;
   }
 
   hold(): void {
@@ -47,14 +53,16 @@ export class SessionGate {
       send();
       return;
     }
+    if (this.#waiting === kNothing) this.#waiting = [];
     this.#waiting.push({ offset, send });
-    if (this.#waiting.length > this.#entriesMax) this.#onFull();
+    if (this.#waiting.length > this.#entriesMax) this.#onFull(this.#owner);
   }
 
   // Of what comes from the log its client has all up to there already, or none of it
   // is for it.
   dropThrough(offset: number): void {
     this.#floor = offset;
+    if (this.#waiting.length === 0) return;
     this.#waiting = this.#waiting.filter((one) => one.offset === 0 || one.offset > offset);
   }
   // All that came before anything later than that.
@@ -73,6 +81,7 @@ export class SessionGate {
       while (this.#isReady && this.#waiting.length > 0) this.#waiting.shift()!.send();
     } finally {
       this.#isSending = false;
+      if (this.#waiting.length === 0) this.#waiting = kNothing;
     }
   }
 }

@@ -18,7 +18,7 @@ import { type RestoredSession, SessionKeeper } from "./session_keeper.js";
 import type { RecordedRoom, Session, SessionHost } from "./session.js";
 import { formatSessionStart, parseSessionStart } from "./session_start.js";
 import { allHeard, hookNamespace, type HookedClient, type HookedSocket } from "./socket_hooks.js";
-import { loadValues, storeValues } from "./stored_packet.js";
+import { asBuffer, loadValues, storeValues } from "./stored_packet.js";
 
 // What Socket.IO is given of a session that is restored.
 export interface SocketSession {
@@ -29,6 +29,8 @@ export interface SocketSession {
   missedPackets: unknown[][];
 }
 
+const kNothingMissed: readonly ClientPacket[] = [];
+
 export class Sessions {
   readonly #node: ClusterNode;
   readonly #namespace: string;
@@ -36,9 +38,15 @@ export class Sessions {
   readonly #replays: Replays;
   readonly #host: SessionHost;
   readonly #keeper: SessionKeeper;
+  readonly #directRooms = new Map<string, string>();
   readonly #byId = new Map<string, Session>();
   readonly #byPrivateId = new Map<string, Session>();
   readonly #timer: NodeJS.Timeout;
+  // Once for all sessions.
+  readonly #whenRefused = (error: RoomlogError, session: Session): void => this.#onChangeRefused(session, error);
+  readonly #whenFull = (session: Session): void => {
+    this.#giveUp(session, new RoomlogError("limit", "too much waits for a change to be durable"));
+  };
   // Whose session Socket.IO asks for at this moment.
   #asking: HookedClient | null = null;
 
@@ -118,13 +126,14 @@ export class Sessions {
 
   async #open(socket: HookedSocket): Promise<void> {
     if (this.#byId.has(socket.id) || socket.pid === undefined) return;
-    const session = this.#add(socket.id, socket.pid, directRoom(this.#node.id, socket.id), socket.client);
+    const session = this.#add(socket.id, socket.pid, this.#directRoom(socket.id), socket.client);
     try {
-      session.keptData = this.#dataOf(socket.data);
+      const data = this.#dataOf(socket.data);
+      session.keptData = data.toString("latin1");
       const rooms = ["", session.directRoom, ...this.#roomNames(session.id)];
       this.#followed.holdOwn(session.directRoom);
       await Promise.all(rooms.map((room) => this.#followed.followedFrom(room)));
-      const { name, position } = await this.#keeper.open(socket.pid, socket.id, rooms, session.keptData);
+      const { name, position } = await this.#keeper.open(socket.pid, socket.id, rooms, data);
       if (this.#byId.get(session.id) !== session) {
         socket.pid = undefined;
         this.#keeper.end(name); // It has left meanwhile.
@@ -142,15 +151,21 @@ export class Sessions {
     }
   }
 
+  // There are few of them, and each is kept once.
+  #directRoom(socketId: string): string {
+    const name = directRoom(this.#node.id, socketId);
+    const kept = this.#directRooms.get(name);
+    if (kept === undefined) this.#directRooms.set(name, name);
+    return kept ?? name;
+  }
+
   #add(id: string, privateId: string, room: string, client: HookedClient | null): Session {
     const session: Session = {
-      id, privateId, client, directRoom: room, keptData: Buffer.alloc(0), histories: 0, isConnected: false, isRestored: false,
-      isLost: false, missed: [], sentAgain: false,
-      changes: new SessionChanges(this.#keeper, (error) => this.#onChangeRefused(session, error)),
-      gate: new SessionGate(limits.kGatedEventsMax, () => {
-        this.#giveUp(session, new RoomlogError("limit", "too much waits for a change to be durable"));
-      }),
+      id, privateId, client, directRoom: room, keptData: "", histories: 0, isConnected: false, isRestored: false,
+      isLost: false, missed: kNothingMissed, sentAgain: false, changes: null!, gate: null!,
     };
+    session.changes = new SessionChanges(this.#keeper, this.#whenRefused, session);
+    session.gate = new SessionGate(limits.kGatedEventsMax, this.#whenFull, session);
     session.gate.hold(); // Until it is connected.
     this.#byId.set(id, session);
     this.#byPrivateId.set(privateId, session);
@@ -179,7 +194,7 @@ export class Sessions {
     session.isConnected = true;
     session.sentAgain = session.missed.length > 0;
     for (const packet of session.missed) this.#sendNow(session, (socket) => packet.sendTo(socket));
-    session.missed = [];
+    session.missed = kNothingMissed;
     setImmediate(() => void this.#keepData(session)); // The handlers have returned by then.
     queueMicrotask(() => session.gate.release());
   }
@@ -236,12 +251,12 @@ export class Sessions {
     const entries = record.rooms.map(({ name: room, from, start }): RecordedRoom => (
       { room: Buffer.from(room).toString(), from: Number(from), start: Buffer.from(start).toString() }));
     const kept = entries.find(({ room }) => isDirectRoom(room))?.room;
-    const session = this.#add(record.socketId, name.privateId, kept ?? directRoom(this.#node.id, record.socketId),
+    const session = this.#add(record.socketId, name.privateId, kept ?? this.#directRoom(record.socketId),
       client);
     session.isRestored = true;
-    session.keptData = Buffer.from(record.data);
+    session.keptData = asBuffer(record.data).toString("latin1");
     session.changes.begin(name);
-    const [data] = session.keptData.length > 0 ? loadValues(session.keptData) : [{}];
+    const [data] = record.data.length > 0 ? loadValues(record.data) : [{}];
     const rooms = entries.map(({ room }) => room).filter((room) => room !== "" && !isDirectRoom(room));
     try {
       session.missed = await this.#missedBy(session, entries, rooms, cursor, epoch, has);
@@ -387,8 +402,9 @@ export class Sessions {
       this.#giveUp(session, error); // Better no session than one that is no longer true.
       return null;
     }
-    if (data.equals(session.keptData)) return null;
-    session.keptData = data;
+    const kept = data.toString("latin1");
+    if (kept === session.keptData) return null;
+    session.keptData = kept;
     return session.changes.add({ hasData: true, data }).catch(() => {});
   }
 

@@ -20,5 +20,5 @@ execFileSync("protoc", [
   `--ts_proto_out=${out}`,
   `--ts_proto_opt=${options.join(",")}`,
   `--proto_path=${adapter}..`,
-  ...["backplane", "events", "node_messages", "sessions"].map((name) => `proto/${name}.proto`),
+  ...["backplane", "events", "node_messages", "sessions", "users"].map((name) => `proto/${name}.proto`),
 ], { stdio: "inherit" });

@@ -551,7 +551,12 @@ void Applier::ExpireUsers(std::vector<JournalResult>* results) {
     // hears what is wrong.
     if (!room.ok()) continue;
     const absl::StatusOr<UserRecord> record = FindUser(*room, *name, pending);
-    if (!record.ok() || record->state.empty()) continue;
+    // Nor one that has come back with an earlier state, whose row is not its
+    // own.
+    if (!record.ok() || record->state.empty() ||
+        record->IsThere(last_time_ms_)) {
+      continue;
+    }
     pending.commit.notices.push_back(UserExpiredPacket(
         name->substr(0, name->find('\0')), UserOfRoom(InNamespace(*name))));
     NewEvent over;

@@ -64,6 +64,17 @@ proto::Members MemberReads::Answer(
           user->set_away(member.is_away);
           return true;
         });
+  } else if (read.what() == proto::ReadMembers::WHAT_ROOMS) {
+    members_.ForEachRoom(
+        room->name_space(), read.after(),
+        [&](const RoomMembers::RoomMember& member) {
+          if (!has_room()) return false;
+          proto::Members::Room* const listed = answer.add_rooms();
+          listed->set_name(std::string(member.name));
+          listed->set_sockets(static_cast<uint32_t>(member.counts.sockets));
+          listed->set_users(static_cast<uint32_t>(member.counts.users));
+          return true;
+        });
   }
   return answer;
 }

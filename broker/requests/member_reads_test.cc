@@ -116,6 +116,10 @@ class MemberReadsTest : public ::testing::Test {
         absl::StrAppend(&line, " ", user.name(), "*", user.sockets(),
                         user.away() ? "(away)" : "");
       }
+      for (const auto& room : answer.rooms()) {
+        absl::StrAppend(&line, " ", room.name(), "*", room.sockets(), "/",
+                        room.users());
+      }
       if (answer.has_error()) line = "error";
       words.push_back(line + (answer.more() ? " .." : ""));
     }
@@ -159,6 +163,16 @@ TEST_F(MemberReadsTest, CountsAndPagesSocketsAndUsers) {
               ElementsAre("4 of 2 at 7:", "4 of 2 at 7: 1ann 2ann ..",
                           "4 of 2 at 7: 3bob 4", "4 of 2 at 7: ann*2 ..",
                           "4 of 2 at 7: bob*1", "0 of 0 at 7:"));
+}
+
+TEST_F(MemberReadsTest, PagesTheRoomsOfANamespace) {
+  MemberChange both = Comes(1, "ann", kOther);
+  both.joined.push_back("annex");
+  Tell({both, Comes(2, "bob", kOther)}, 7);
+  Ask(proto::ReadMembers::WHAT_ROOMS, "", 1, Room(""));
+  Ask(proto::ReadMembers::WHAT_ROOMS, "annex", 1, Room(""));
+  EXPECT_THAT(Answers(), ElementsAre("2 of 2 at 7: annex*1/1 ..",
+                                     "2 of 2 at 7: lobby*2/2"));
 }
 
 TEST_F(MemberReadsTest, WaitsUntilAllThatTheLogRemembersIsKnown) {

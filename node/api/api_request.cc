@@ -116,6 +116,20 @@ ApiRequest ReadNamespacePresence(const ApiInput& input) {
   return ReadPresenceOf("", input);
 }
 
+ApiRequest ReadRooms(const ApiInput& input) {
+  static constexpr std::array<absl::string_view, 2> kKnown = {"after", "limit"};
+  const Parameters parameters = ReadParameters(input.query, kKnown);
+  if (parameters.error.has_value()) return *parameters.error;
+  // Pages are asked for as those of members are.
+  ClientRequest read = ReadAsClient(parameters.name_space, "presence",
+                                    {Quote(""), parameters.options});
+  if (auto* refusal = std::get_if<Refusal>(&read)) return ErrorOf(*refusal);
+  ApiRooms rooms{parameters.name_space,
+                 std::get<ClientPresence>(std::move(read)).query};
+  rooms.query.what = PresenceQuery::What::kRooms;
+  return rooms;
+}
+
 // `body` are the options of a change, as a client would give them; null: it
 // only asks.
 ApiRequest ReadUserStateOf(const ApiInput& input, absl::string_view name_space,
@@ -261,11 +275,12 @@ ApiRequest ReadBatch(const ApiInput& input) {
 
 ApiRequest ReadDescription(const ApiInput&) { return ApiDescription(); }
 
-constexpr std::array<ApiRoute, 13> kRoutes = {{
+constexpr std::array<ApiRoute, 14> kRoutes = {{
     {"GET", "openapi.json", false, true, ReadDescription},
     {"POST", "publish", true, false, ReadPublish},
     {"POST", "publish/batch", true, false, ReadBatch},
     {"GET", "presence", false, false, ReadNamespacePresence},
+    {"GET", "rooms", false, false, ReadRooms},
     {"GET", "rooms/{room}/history", false, false, ReadHistory},
     {"GET", "rooms/{room}/presence", false, false, ReadPresence},
     {"GET", "users/{user}/state", false, false, ReadUserState},

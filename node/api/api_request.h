@@ -31,6 +31,12 @@ struct ApiUserState {
   ClientUserState state;
 };
 
+// A page of the rooms that somebody is in.
+struct ApiRooms {
+  std::string name_space;
+  PresenceQuery query;
+};
+
 // Whose sockets are to go.
 struct ApiDismissal {
   std::string user;       // All of his, in every namespace; or, if it is empty,
@@ -39,9 +45,9 @@ struct ApiDismissal {
   bool revokes = false;    // His tokens, too.
 };
 
-using ApiRequest =
-    std::variant<ClientPublish, ApiBatch, ClientHistory, ClientPresence,
-                 ApiUserState, ApiDismissal, ApiDescription, ApiError>;
+using ApiRequest = std::variant<ClientPublish, ApiBatch, ClientHistory,
+                                ClientPresence, ApiRooms, ApiUserState,
+                                ApiDismissal, ApiDescription, ApiError>;
 
 struct ApiInput {
   std::vector<std::string> names;  // What stands for {...} in the route's path.

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/json.h"
 #include "node/api/api_limits.h"
 #include "node/api/openapi.h"
 #include "node/server/loop_port.h"
@@ -239,6 +240,32 @@ void HttpApi::On(const CallPtr& call, ClientPresence presence) {
         if (!page.ok()) return call->Refuse(ErrorOf(RefusalOf(page.status())));
         call->Answer(200,
                      WithoutBrackets(PresenceAnswerJson(room, what, *page)));
+      });
+}
+
+void HttpApi::On(const CallPtr& call, ApiRooms rooms) {
+  const Namespace name_space = server_->Of(rooms.name_space);
+  name_space.Presence(
+      "", std::move(rooms.query),
+      [call, name = rooms.name_space](const absl::StatusOr<MembersPage>& page) {
+        if (!page.ok()) return call->Refuse(ErrorOf(RefusalOf(page.status())));
+        std::vector<std::string> listed;
+        for (const MembersPage::Room& room : page->rooms) {
+          if (!call->access->Allows(Right::kPresence, name, room.name)) {
+            continue;
+          }
+          listed.push_back(absl::StrCat(R"({"room":)", Quote(room.name),
+                                        R"(,"sockets":)", room.sockets,
+                                        R"(,"users":)", room.users, "}"));
+        }
+        // Beyond the last that was looked at, whether or not it is shown.
+        const bool more = page->more && !page->rooms.empty();
+        call->Answer(
+            200,
+            absl::StrCat(R"({"ok":true,"offset":")", FormatPosition(page->at),
+                         R"(","rooms":[)", absl::StrJoin(listed, ","),
+                         R"(],"next":)",
+                         more ? Quote(page->rooms.back().name) : "null", "}"));
       });
 }
 

@@ -42,6 +42,7 @@ class HttpApi {
   void On(const CallPtr& call, ApiBatch batch);
   void On(const CallPtr& call, ClientHistory history);
   void On(const CallPtr& call, ClientPresence presence);
+  void On(const CallPtr& call, ApiRooms rooms);
   void On(const CallPtr& call, ApiUserState request);
   void On(const CallPtr& call, ApiDismissal dismissal);
   void On(const CallPtr& call, ApiDescription);

@@ -70,6 +70,9 @@ void LinkCore::Publish(PublishRequest request, PublishDone done) {
   } else if (request.id.size() > kPublishIdBytesMax) {
     refused = absl::InvalidArgumentError(
         absl::StrCat("a publish id of ", request.id.size(), " bytes"));
+  } else if ((request.flags & proto::EVENT_FLAG_USER) != 0 && welcome_ &&
+             broker_minor_ < kProtocolMinorOfUsers) {
+    refused = absl::UnavailableError("the broker is older and keeps no users");
   } else if (publishes_.size() + ephemeral_.open_events() >=
                  kQueuedPublishesMax ||
              queued_publish_bytes_ + ephemeral_.open_bytes() + bytes >
@@ -633,6 +636,16 @@ void LinkCore::SendMemberQuestions() {
   }
   while (std::optional<proto::ReadMembers> question =
              member_questions_.TakeNext()) {
+    if (question->what() == proto::ReadMembers::WHAT_ROOMS &&
+        broker_minor_ < kProtocolMinorOfUsers) {
+      proto::Members nothing;
+      nothing.set_request(question->request());
+      member_questions_.OnAnswer(
+          nothing,
+          absl::UnavailableError("the broker is older and lists no rooms"),
+          epoch_);
+      continue;
+    }
     proto::NodeMessage message;
     *message.mutable_read_members() = *std::move(question);
     Send(std::move(message));

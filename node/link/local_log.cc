@@ -142,7 +142,8 @@ void LocalLog::ExpireUsers(int64_t time_ms, Deliver deliver) {
     user_expiries_.Written();
     const absl::StatusOr<RoomKey> room = RoomKey::Parse(*due);
     const absl::StatusOr<UserRecord> record = FindUser(*room);
-    if (!record.ok() || record->state.empty()) continue;  // It was forgotten.
+    // It may have been forgotten.
+    if (!record.ok() || record->state.empty()) continue;
     Publish({.room = *room,
              .flags = proto::EVENT_FLAG_ROOM_APPLICATION,
              .id = "",
@@ -261,6 +262,16 @@ MembersPage LocalLog::ReadMembers(const MembersRequest& request) const {
           if (page.more) return false;
           page.users.push_back(
               {std::string(member.name), member.sockets, member.is_away});
+          return true;
+        });
+  } else if (request.what == MembersRequest::What::kRooms) {
+    members_.ForEachRoom(
+        request.room.name_space(), request.after,
+        [&](const RoomMembers::RoomMember& member) {
+          page.more = page.rooms.size() == limit;
+          if (page.more) return false;
+          page.rooms.push_back({std::string(member.name), member.counts.sockets,
+                                member.counts.users});
           return true;
         });
   }

@@ -15,6 +15,8 @@ proto::ReadMembers::What WhatOf(MembersRequest::What what) {
       return proto::ReadMembers::WHAT_SOCKETS;
     case MembersRequest::What::kUsers:
       return proto::ReadMembers::WHAT_USERS;
+    case MembersRequest::What::kRooms:
+      return proto::ReadMembers::WHAT_ROOMS;
     case MembersRequest::What::kCounts:
       break;
   }
@@ -33,6 +35,9 @@ MembersPage PageOf(const proto::Members& answer, Epoch epoch) {
   }
   for (const proto::Members::User& user : answer.users()) {
     page.users.push_back({user.name(), user.sockets(), user.away()});
+  }
+  for (const proto::Members::Room& room : answer.rooms()) {
+    page.rooms.push_back({room.name(), room.sockets(), room.users()});
   }
   return page;
 }

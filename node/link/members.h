@@ -13,12 +13,14 @@ namespace roomlog {
 
 // Of the room with the empty name, everybody in the namespace.
 struct MembersRequest {
-  enum class What { kCounts, kSockets, kUsers };
+  // kRooms: those of the namespace that somebody is in; `room` is the one with
+  // the empty name.
+  enum class What { kCounts, kSockets, kUsers, kRooms };
 
   RoomKey room;
   What what = What::kCounts;
-  // The page begins beyond this id of a socket, or name of a user, in the order
-  // of their bytes.
+  // The page begins beyond this id of a socket, or name of a user or a room, in
+  // the order of their bytes.
   std::string after;
   size_t limit = 0;  // At most kMembersPageMax come; `more` tells.
 };
@@ -41,12 +43,21 @@ struct MembersPage {
     friend bool operator==(const User&, const User&) = default;
   };
 
+  struct Room {
+    std::string name;
+    size_t sockets = 0;
+    size_t users = 0;
+
+    friend bool operator==(const Room&, const Room&) = default;
+  };
+
   // Whoever came or went up to here is counted, and nobody after it.
   Position at;
   size_t socket_count = 0;
   size_t user_count = 0;
   std::vector<Socket> sockets;
   std::vector<User> users;
+  std::vector<Room> rooms;
   bool more = false;  // The room has more beyond this page.
   // Who comes and goes is told in the room that PresenceRoomOf() names.
   bool has_feed = false;

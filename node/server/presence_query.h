@@ -9,7 +9,8 @@
 
 namespace roomlog {
 
-// Counts always come; a page of those who are there if `what` asks for it.
+// Counts always come; a page of those who are there if `what` asks for it, or,
+// of the room with the empty name, of the namespace's rooms (kRooms).
 struct PresenceQuery {
   using What = MembersRequest::What;
 

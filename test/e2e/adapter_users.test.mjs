@@ -1,0 +1,127 @@
+// Users by servers on Node.js, and by a C++ edge beside them: what is kept of them, and
+// putting them out.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { io } from "socket.io-client";
+import { createAdapter } from "../../adapter/dist/esm/index.js";
+import { AdapterCluster } from "./adapter_cluster.mjs";
+import { until } from "./until.mjs";
+
+const cluster = new AdapterCluster();
+await cluster.startBroker();
+// Clients say who they are, as {auth: {user}}.
+const serve = (options = {}) => cluster.serve(createAdapter({ broker: cluster.brokerAddress, ...options }), (server) =>
+  server.use((socket, next) => {
+    socket.data.user = socket.handshake.auth.user;
+    next();
+  }));
+const [one, other] = [serve(), serve()];
+await cluster.addEdge("cpp", "--recovery_window=2m");
+const user = (server, name) => server.of("/").adapter.user(name);
+
+async function come(address, name) {
+  const socket = io(address, { transports: ["websocket"], forceNew: true, reconnection: false, auth: { user: name } });
+  cluster.sockets.push(socket);
+  socket.heard = [];
+  socket.onAny((...event) => socket.heard.push(event));
+  await until(() => socket.connected, `${name} to connect`);
+  return socket;
+}
+
+test("what one server says of a user, the others know, and hear of in one order", async () => {
+  const anna = user(one, "anna");
+  assert.deepEqual(await anna.get(), { state: null, version: null, expires: null });
+  const heard = [[], []];
+  const stops = [user(one, "anna"), user(other, "anna")].map((each, i) => each.watch((state) => heard[i].push(state)));
+  await until(() => heard.every(({ length }) => length === 1), "the watchers to begin");
+  assert.deepEqual(heard[0][0], { user: "anna", change: null, state: null, version: null, expires: null });
+
+  const set = await anna.set({ mood: "fine", at: { x: 1 } });
+  const merged = await user(other, "anna").merge({ mood: null, at: { y: 2 } }, { version: set.version });
+  await assert.rejects(anna.set({}, { version: set.version }), { code: "conflict" });
+  await assert.rejects(anna.set({}, { version: null }), { code: "conflict" });
+  assert.deepEqual(await anna.get(), { state: { at: { x: 1, y: 2 } }, version: merged.version, expires: null });
+  const again = await anna.merge({ n: 1 }, { id: "once" });
+  assert.deepEqual(await user(other, "anna").merge({ n: 2 }, { id: "once" }), { version: again.version, duplicate: true });
+  assert.ok(await anna.remove());
+  assert.equal(await anna.remove(), null);
+  await until(() => heard.every(({ length }) => length === 5), () => `the changes, not ${JSON.stringify(heard)}`);
+  assert.deepEqual(heard[0], heard[1]);
+  assert.deepEqual(heard[0].map(({ change }) => change), [null, "set", "merge", "merge", "delete"]);
+
+  stops[0]();
+  await anna.set({ last: true });
+  await until(() => heard[1].length === 6, "the one who still watches");
+  const late = [];
+  const stop = user(other, "anna").watch((state) => late.push(state)); // Somebody watches already.
+  await until(() => late.length === 1, "the late one");
+  assert.deepEqual(late[0].state, { last: true });
+  assert.equal(heard[0].length, 5);
+  stops[1]();
+  stop();
+});
+
+test("a state ends in time, and what is none is refused", async () => {
+  const ben = user(one, "ben");
+  const heard = [];
+  const stop = user(other, "ben").watch(({ change }) => heard.push(change));
+  await ben.set({ typing: true }, { ttl: 300 });
+  await until(() => heard.at(-1) === "expire", "it to be over");
+  assert.equal((await ben.get()).state, null);
+  stop();
+  await assert.rejects(ben.set([1]), { code: "invalid" });
+  await assert.rejects(ben.set({ text: "x".repeat(70_000) }), { code: "invalid" });
+  assert.throws(() => ben.set({}, { ttl: 0.5 }), { code: "invalid" });
+  assert.throws(() => ben.set({}, { version: "x" }), { code: "invalid" });
+  assert.throws(() => user(one, ""), { code: "invalid" });
+  assert.throws(() => user(one, "u".repeat(250)), { code: "invalid" });
+  // Nobody gets at it another way.
+  await assert.rejects(one.of("/").adapter.publish("$roomlog/user/ben", "roomlog:user", [{}]), { code: "invalid" });
+});
+
+test("a watcher hears what was changed while the broker was away", async () => {
+  const heard = [];
+  const stop = user(other, "cid").watch(({ state }) => heard.push(state?.n ?? null));
+  await until(() => heard.length === 1, "it to begin");
+  await user(one, "cid").set({ n: 1 });
+  await cluster.broker.kill("SIGKILL");
+  const changes = [2, 3].map((n) => user(one, "cid").set({ n }));
+  await cluster.restartBroker();
+  await Promise.all(changes);
+  await until(() => heard.length === 4, () => `all, not ${heard}`);
+  assert.deepEqual(heard, [null, 1, 2, 3]);
+  stop();
+});
+
+test("a user is put out on all servers and edges", async () => {
+  const edge = cluster.nodes[0];
+  const dans = [await come(one.address, "dan"), await come(other.address, "dan"), await come(edge.address, "dan")];
+  const eve = await come(other.address, "eve");
+  await user(one, "dan").disconnect();
+  await until(() => dans.every(({ connected }) => !connected), "all of him to be closed");
+  for (const { heard } of dans) {
+    assert.deepEqual(heard.filter(([name]) => name === "roomlog:closed").map(([, { code }]) => code), ["dismissed"]);
+  }
+  assert.ok(eve.connected);
+  assert.equal(await user(other, "dan").revokedAt(), null);
+
+  const back = await come(other.address, "dan");
+  const before = Date.now();
+  await user(one, "dan").revoke();
+  await until(() => !back.connected, "him to be closed again");
+  assert.deepEqual(back.heard.filter(([name]) => name === "roomlog:closed").map(([, { code }]) => code), ["revoked"]);
+  await until(async () => await user(other, "dan").revokedAt() !== null, "every server to know");
+  assert.ok(Math.abs(await user(other, "dan").revokedAt() - before) < 60_000);
+  // A server that is started later knows it from the log.
+  const late = serve({ userOf: ({ data }) => `x-${data.user}` });
+  assert.equal(await user(late, "dan").revokedAt(), await user(one, "dan").revokedAt());
+  // Whose a socket is, a program may say otherwise.
+  const [named, probe] = [await come(late.address, "eve"), await come(late.address, "probe")];
+  await user(one, "eve").disconnect();
+  await until(() => !eve.connected, "eve to be closed");
+  await user(one, "x-probe").disconnect(); // It comes after the other.
+  await until(() => !probe.connected, "the probe to be closed");
+  assert.ok(named.connected);
+  await user(one, "x-eve").disconnect();
+  await until(() => !named.connected, "the other to be closed");
+});
