@@ -14,7 +14,7 @@ declare -rA fuzz_sources=(
   [websocket]="node/engineio/websocket_codec.cc node/engineio/message_deflate.cc
     base/utf8.cc"
   [socketio]="node/socketio/args.cc node/socketio/encoded_packet.cc
-    node/socketio/json.cc node/socketio/packet.cc
+    base/json.cc node/socketio/packet.cc
     node/socketio/packet_assembler.cc node/socketio/value.cc
     node/socketio/value_parser.cc node/engineio/shared_frame.cc
     node/engineio/websocket_codec.cc node/engineio/message_deflate.cc

@@ -1,13 +1,14 @@
 // Asks servers with one adapter what broadcasts cost, as a line of JSON:
 //   node measure.mjs --measure=broadcasts --servers=EMITS,HEARS,HOLDS_NOTHING --seconds=N --emits=N
 //   node measure.mjs --measure=memory --servers=ONE --sockets=N
+//   node measure.mjs --measure=fetch --servers=ASKS,PAUSED --sockets=N --pause=PID
 import { parseArgs } from "node:util";
 import { io } from "socket.io-client";
 
 const { values: flags } = parseArgs({
   options: {
     measure: { type: "string" }, servers: { type: "string" }, seconds: { type: "string" },
-    emits: { type: "string" }, sockets: { type: "string" },
+    emits: { type: "string" }, sockets: { type: "string" }, pause: { type: "string" },
   },
 });
 const servers = flags.servers.split(",").map((port) => `http://127.0.0.1:${port}`);
@@ -103,5 +104,23 @@ async function memory() {
   return { bytes_each: (after.heapBytes - before.heapBytes) / count };
 }
 
-console.log(JSON.stringify(await { broadcasts, memory }[flags.measure]()));
+// How long fetchSockets() takes for a room of sockets on both servers, and when one of
+// these is paused.
+async function fetch() {
+  const count = Number(flags.sockets);
+  const sockets = await Promise.all(Array.from({ length: count }, (_, i) => connect(servers[i % servers.length])));
+  for (const socket of sockets) await socket.timeout(10_000).emitWithAck("join", "room");
+  const ask = () => sockets[0].timeout(60_000).emitWithAck("fetch", "room");
+  while ((await ask()).found !== count); // Until all servers know each other.
+  const running = [];
+  for (let i = 0; i < 100; ++i) running.push((await ask()).ms);
+  running.sort((a, b) => a - b);
+  process.kill(Number(flags.pause), "SIGSTOP");
+  const paused = await ask();
+  process.kill(Number(flags.pause), "SIGCONT");
+  for (const socket of sockets) socket.disconnect();
+  return { p50_ms: running[50], p99_ms: running[98], paused_ms: paused.ms, paused_found: paused.found };
+}
+
+console.log(JSON.stringify(await { broadcasts, memory, fetch }[flags.measure]()));
 process.exit(0);

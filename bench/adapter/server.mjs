@@ -43,6 +43,11 @@ io.on("connection", (socket) => {
   socket.on("emit", (room, count, payload) => {
     for (let i = 0; i < count; ++i) io.to(room).emit("n", process.hrtime.bigint().toString(), payload);
   });
+  socket.on("fetch", async (room, ack) => {
+    const begun = process.hrtime.bigint();
+    const found = await io.in(room).fetchSockets().then(({ length }) => length, () => null); // Null: it failed.
+    ack({ found, ms: Number(process.hrtime.bigint() - begun) / 1e6 });
+  });
   socket.on("cost", (ack) => {
     globalThis.gc();
     const { user, system } = process.cpuUsage();

@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from . import adapter, edge, recovery, relay, systems
+from . import adapter, edge, presence, recovery, relay, systems
 from .processes import BenchError
 
 _REPOSITORY = os.path.dirname(
@@ -42,6 +42,8 @@ def build(measurements, system_names):
         targets.update(recovery.TARGETS)
     if "relay" in measurements:
         targets.update(relay.TARGETS)
+    if "presence" in measurements:
+        targets.update(presence.TARGETS)
     if "adapter" in measurements:
         targets.update(adapter.TARGETS)
     _run(["bazel", "build", *sorted(targets)])

@@ -6,6 +6,7 @@ import statistics
 
 from .adapter import Adapter
 from .edge import Edge
+from .presence import Presence
 from .processes import BenchError
 from .recovery import Recovery
 from .relay import Relay
@@ -14,7 +15,7 @@ from .systems import ALL as SYSTEMS
 from .systems import program
 
 ALL = ["throughput", "latency", "replay", "memory", "hops", "edge", "recovery",
-       "relay", "adapter"]
+       "relay", "presence", "adapter"]
 
 IN_FLIGHT = [512, 4096, 16384]
 ROOMS = 1000
@@ -51,6 +52,8 @@ def run(arguments, processes, directory, page):
             Recovery(arguments, processes, directory, page).run()
         elif name == "relay":
             Relay(arguments, processes, directory, page).run()
+        elif name == "presence":
+            Presence(arguments, processes, directory, page).run()
         elif name == "adapter":
             Adapter(arguments, processes, directory, page).run()
         else:
