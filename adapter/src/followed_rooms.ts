@@ -2,7 +2,7 @@
 import type { GapReason, RoomEvent, RoomHandle } from "./backplane.js";
 import type { ClusterNode } from "./cluster_node.js";
 import type { Position } from "./position.js";
-import { nodeRoomKey, roomKey } from "./room_key.js";
+import { isWatchRoom, nodeRoomKey, roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
 
 // How long until a room that could not be followed is asked for again.
@@ -47,7 +47,7 @@ export class FollowedRooms {
     }
     let key: string;
     try {
-      key = roomKey(this.#namespace, name);
+      key = isWatchRoom(name) ? nodeRoomKey(this.#namespace, name) : roomKey(this.#namespace, name);
     } catch (error) {
       this.#listener.onRoomFailed(name, error as RoomlogError);
       return;

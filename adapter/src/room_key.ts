@@ -16,6 +16,12 @@ export function roomKey(namespace: string, room: string): string {
   return nodeRoomKey(namespace, room);
 }
 
+// Whether it is a room by which a client of an edge watches who is in another, or what is
+// kept of a user. It stays there when it comes back to a server on Node.js.
+export function isWatchRoom(room: string): boolean {
+  return room.startsWith(`${kReservedPrefix}presence/`) || room.startsWith(`${kReservedPrefix}user/`);
+}
+
 // The same also for rooms of the nodes themselves.
 export function nodeRoomKey(namespace: string, room: string): string {
   checkName("namespace", namespace);

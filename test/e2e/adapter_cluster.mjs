@@ -48,9 +48,15 @@ export class AdapterCluster {
     this.nodes.push(node);
     return node;
   }
-  async addEdge(name, ...flags) {
-    const node = this.#program(name, join(kBinaries, "test/e2e/library_server"),
-      `--broker=${this.brokerAddress}`, `--name=${name}`, ...flags);
+  addEdge(name, ...flags) {
+    return this.#addNode(name, "test/e2e/library_server", flags);
+  }
+  // With the room application.
+  addRoomlogEdge(name, ...flags) {
+    return this.#addNode(name, "node/roomlog-edge", flags);
+  }
+  async #addNode(name, path, flags) {
+    const node = this.#program(name, join(kBinaries, path), `--broker=${this.brokerAddress}`, `--name=${name}`, ...flags);
     await node.start();
     await until(async () => (await fetch(new URL("/healthz", node.address))).ok, `${name} to be healthy`);
     this.nodes.push(node);
@@ -58,8 +64,8 @@ export class AdapterCluster {
   }
 
   // A server in this process.
-  serve(adapter, setUp = () => {}) {
-    const server = new Server(0, { adapter, transports: ["websocket"] });
+  serve(adapter, setUp = () => {}, options = {}) {
+    const server = new Server(0, { adapter, transports: ["websocket"], ...options });
     setUp(server);
     server.address = `http://127.0.0.1:${server.httpServer.address().port}`;
     this.#closing.push(server);

@@ -93,6 +93,30 @@ test("a watcher hears what was changed while the broker was away", async () => {
   stop();
 });
 
+test("a client of an edge that watches goes on hearing at a server on Node.js", async () => {
+  const edge = await cluster.addRoomlogEdge("edge", "--recovery_window=2m");
+  const errors = [];
+  const back = cluster.serve(createAdapter({ broker: cluster.brokerAddress }), () => {},
+    { connectionStateRecovery: { maxDisconnectionDuration: 120_000 } });
+  back.of("/").adapter.on("error", (error) => errors.push(error.message));
+  const client = await come(edge.address, "gil");
+  assert.ok((await client.emitWithAck("user_state", "hal", { watch: true })).ok);
+  const told = () => client.heard.filter(([name]) => name === "roomlog:user").map(([, { state }]) => state.n);
+  await user(one, "hal").set({ n: 1 });
+  await until(() => told().length === 1, "the first change");
+  client.io.engine.close();
+  await until(() => !client.connected, "the client to be cut off");
+  await user(one, "hal").set({ n: 2 });
+  client.io.uri = back.address;
+  client.connect();
+  await until(() => client.connected, "it to come back");
+  assert.equal(client.recovered, true);
+  await user(one, "hal").set({ n: 3 });
+  await until(() => told().length === 3, () => `all changes, not ${told()}`);
+  assert.deepEqual(told(), [1, 2, 3]);
+  assert.deepEqual(errors, []);
+});
+
 test("a user is put out on all servers and edges", async () => {
   const edge = cluster.nodes[0];
   const dans = [await come(one.address, "dan"), await come(other.address, "dan"), await come(edge.address, "dan")];
