@@ -3,30 +3,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "base/json.h"
 #include "base/presence_room.h"
 
 namespace roomlog {
 namespace {
 
 const absl::string_view kNul("\0", 1);
-
-// `text`, which is UTF-8, as a JSON string.
-std::string Quoted(absl::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppendFormat(&out, "\\u%04x", c);
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
-  return out;
-}
 
 }  // namespace
 
@@ -59,10 +42,10 @@ void PresenceFeed::Take(const MemberChange& change, const std::string& room,
   event.room = absl::StrCat(change.name_space, kNul, kPresenceRoomPrefix, room);
   event.packet = absl::StrCat(
       "2", change.name_space == "/" ? "" : change.name_space + ",",
-      "[\"roomlog:presence\",{\"room\":", Quoted(room),
+      "[\"roomlog:presence\",{\"room\":", Quote(room),
       ",\"change\":", has_joined ? "\"join\"" : "\"leave\"",
-      ",\"socket\":", Quoted(change.socket_id),
-      ",\"user\":", change.user.empty() ? "null" : Quoted(change.user),
+      ",\"socket\":", Quote(change.socket_id),
+      ",\"user\":", change.user.empty() ? "null" : Quote(change.user),
       has_joined ? ",\"first\":" : ",\"last\":", is_edge ? "true" : "false",
       ",\"sockets\":", is_empty ? 0 : counted->second.sockets,
       ",\"users\":", is_empty ? 0 : counted->second.users.size(), "}]");

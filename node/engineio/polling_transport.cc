@@ -1,12 +1,16 @@
 #include "node/engineio/polling_transport.h"
 
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "node/engineio/content_encoding.h"
 #include "node/engineio/engine_limits.h"
 #include "node/engineio/polling_payload.h"
+#include "node/engineio/url.h"
 
 namespace roomlog {
 namespace {
@@ -37,7 +41,8 @@ PollingTransport::~PollingTransport() {
 // ---- Requests ----
 
 void PollingTransport::OnPoll(std::shared_ptr<HttpExchange> exchange) {
-  if (state_ == State::kOver || poll_ != nullptr) {
+  const bool is_repeated = IsRepeated(exchange->request());
+  if (state_ == State::kOver || poll_ != nullptr || is_repeated) {
     if (state_ != State::kOver) End("transport error", "1");
     HttpAnswer answer = EmptyAnswer(400);
     answer.headers = rules_.headers_of(exchange->request());
@@ -46,6 +51,13 @@ void PollingTransport::OnPoll(std::shared_ptr<HttpExchange> exchange) {
   poll_ = std::move(exchange);
   poll_->SetOwner(this);
   if (state_ == State::kClosing || !queue_.empty()) owner_.OnPollingWantsTurn();
+}
+
+bool PollingTransport::IsRepeated(const HttpRequest& request) {
+  const std::optional<std::string> stamp = QueryValue(request.query(), "t");
+  const size_t last = std::exchange(
+      last_stamp_, stamp.value_or("").empty() ? 0 : absl::HashOf(*stamp));
+  return last_stamp_ != 0 && last_stamp_ == last;
 }
 
 void PollingTransport::OnPost(std::shared_ptr<HttpExchange> exchange) {

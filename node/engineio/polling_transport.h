@@ -40,7 +40,8 @@ struct PollingRules {
 };
 
 // At most one poll and one post are under way; one more ends the session, as
-// does a client that leaves a request unfinished.
+// does a client that leaves a request unfinished, or the same poll once more: a
+// balancer asks again that lost the answer, and what was in it is gone.
 class PollingTransport final : public ExchangeOwner {
  public:
   // Borrows both. `first_headers` go with the first answer only.
@@ -85,6 +86,8 @@ class PollingTransport final : public ExchangeOwner {
  private:
   enum class State { kOpen, kClosing, kOver };
 
+  // Whether it is the last poll again. Clients stamp each with another `t`.
+  bool IsRepeated(const HttpRequest& request);
   void TakePayload(absl::string_view payload);
   void AnswerPoll(std::string payload);
   void AnswerPost(HttpAnswer answer);
@@ -102,6 +105,7 @@ class PollingTransport final : public ExchangeOwner {
   std::vector<SharedFramePtr> queue_;
   size_t queued_bytes_ = 0;  // With the overhead of each frame.
   absl::Duration close_deadline_ = absl::InfiniteDuration();
+  size_t last_stamp_ = 0;       // Of the last poll, hashed; 0: it had none.
   bool closes_a_poll_ = false;  // One was pending when Close() came.
 };
 

@@ -149,6 +149,28 @@ TEST_F(PollingTransportTest, RefusesASecondRequestOfAKind) {
   EXPECT_THAT(owner_.heard, ElementsAre("closed transport error"));
 }
 
+TEST_F(PollingTransportTest, EndsByAPollThatIsAskedAgainAfterItsAnswer) {
+  const auto ask = [this](absl::string_view target) {
+    auto exchange = std::make_shared<FakeExchange>();
+    exchange->set_request("GET", target);
+    polling_.OnPoll(exchange);
+    polling_.Flush();
+    return exchange->Told();
+  };
+  // Without a stamp nobody can tell.
+  polling_.Send(MakeFrame("one"));
+  EXPECT_EQ(ask("/engine.io/?sid=x"), "200 4one");
+  polling_.Send(MakeFrame("two"));
+  EXPECT_EQ(ask("/engine.io/?sid=x"), "200 4two");
+  polling_.Send(MakeFrame("three"));
+  EXPECT_EQ(ask("/engine.io/?sid=x&t=a"), "200 4three");
+  polling_.Send(MakeFrame("four"));
+  EXPECT_EQ(ask("/engine.io/?sid=x&t=b"), "200 4four");
+  polling_.Send(MakeFrame("five"));
+  EXPECT_EQ(ask("/engine.io/?sid=x&t=b"), "400 ");
+  EXPECT_THAT(owner_.heard, Contains("closed transport error"));
+}
+
 TEST_F(PollingTransportTest, RefusesASecondPost) {
   const auto poll = Poll();
   const auto first = Post();
