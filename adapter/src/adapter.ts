@@ -12,6 +12,7 @@ import { type GapEvent, type HistoryOptions, type HistoryResult, readHistory } f
 import { IncomingEvents } from "./incoming_events.js";
 import * as limits from "./limits.js";
 import { formatPosition } from "./position.js";
+import { type PageOptions, type Presence, type PresenceOptions, readPresence, readRooms, type Rooms } from "./presence.js";
 import { type FetchedSocket, fromWire } from "./remote_socket.js";
 import { Replays, type ReplayOptions, type ReplayResult } from "./replay.js";
 import { looksLikeSocketId, nodeRoomKey, roomKey } from "./room_key.js";
@@ -133,6 +134,10 @@ export class RoomlogAdapter extends Adapter {
       removeFromRooms: (id) => super.delAll(id),
       roomsOf: (id) => this.sids.get(id) ?? new Set(),
       packetFor: (id, room, event, suffix) => this.#incoming.packetFor(id, room, event, suffix),
+      userOf: (socket) => {
+        const user = this.#options.userOf(socket);
+        return typeof user === "string" && Buffer.byteLength(user) <= limits.kUserNameBytesMax ? user : "";
+      },
       warn: (error, what) => this.#report(error, what),
     });
   }
@@ -359,6 +364,20 @@ export class RoomlogAdapter extends Adapter {
         packet?.sendTo(socket);
         return packet !== null;
       }));
+  }
+
+  // ---- Who is there ----
+
+  // Who is in a room, on whatever server or edge; of the empty name, in the namespace.
+  // Told by the broker, so that no slow or dead server is waited for: those who may come
+  // back if they are lost, so sockets of servers with connectionStateRecovery. Rejects
+  // with a RoomlogError: "unavailable", "invalid".
+  async presence(room: string, options: PresenceOptions = {}): Promise<Presence> {
+    return readPresence(this.#node.link, this.#namespace, room, options);
+  }
+  // The rooms of the namespace that somebody is in, by their names.
+  async roomsWithMembers(options: PageOptions = {}): Promise<Rooms> {
+    return readRooms(this.#node.link, this.#namespace, options);
   }
 
   // ---- Users ----

@@ -40,6 +40,26 @@ export interface HistoryPage {
   more: boolean; // More events match than the page holds.
 }
 
+// Who is in a room; of the room with the empty name also which rooms of its namespace
+// somebody is in.
+export interface MembersRequest {
+  room: string;
+  what: "counts" | "sockets" | "users" | "rooms";
+  after: string; // The page begins beyond this id or name.
+  limit: number;
+}
+
+export interface MembersPage {
+  at: Position; // Who came or went up to here is counted, and nobody after it.
+  socketCount: number;
+  userCount: number;
+  sockets: { id: string; user: string | null; away: boolean }[];
+  users: { user: string; sockets: number; away: boolean }[];
+  rooms: { room: string; sockets: number; users: number }[];
+  more: boolean;
+  hasFeed: boolean; // Who comes and goes is told in a room of its own.
+}
+
 export type Done<T> = (error: RoomlogError | null, answer?: T) => void;
 
 // A followed room, as whoever follows it names it. Never used twice.

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import debugModule from "debug";
 import { Dealer } from "zeromq";
 import type {
-  Done, HistoryPage, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle,
+  Done, HistoryPage, MembersPage, MembersRequest, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle,
 } from "./backplane.js";
 import { LinkCore } from "./link_core.js";
 import { joinFrame, splitFrame } from "./frame.js";
@@ -100,6 +100,11 @@ export class BrokerLink {
   }
   read(request: ReadRequest, done: Done<HistoryPage>): void {
     this.#core.read(request, done);
+    this.#endTurnSoon();
+  }
+
+  readMembers(request: MembersRequest, done: Done<MembersPage>): void {
+    this.#core.readMembers(request, done);
     this.#endTurnSoon();
   }
 

@@ -7,6 +7,7 @@ import * as limits from "./limits.js";
 export type { PublishOptions, PublishResult } from "./adapter.js";
 export { createEmitter, type Emitter, type EmitterOptions } from "./emitter.js";
 export type { GapEvent, HistoryEvent, HistoryOptions, HistoryResult } from "./history.js";
+export type { PageOptions, Presence, PresenceOptions, Rooms } from "./presence.js";
 export type { ReplayOptions, ReplayResult } from "./replay.js";
 export { createShadow, type Shadow, type ShadowOptions, type ShadowReport } from "./shadow.js";
 export { RoomlogError, type RoomlogErrorCode } from "./roomlog_error.js";
@@ -21,7 +22,8 @@ export interface AdapterOptions {
   name?: string;
   // How long fetchSockets() and serverSideEmit() wait for the other servers: 5,000.
   requestsTimeout?: number;
-  // Whose a socket is, for closing a user's sockets: `socket.data.user` if not given.
+  // Whose a socket is, when its client has been let in: what adapter.presence() tells, and
+  // whose sockets are closed with his. `socket.data.user` if not given.
   userOf?: (socket: { id: string; data: unknown }) => string | null | undefined;
   // How long an event waits for the broker before it is given up: 30,000.
   publishTimeout?: number;

@@ -15,6 +15,7 @@ export const kQueuedPublishBytesMax = 128 << 20;
 export const kPublishTimeoutMs = 30_000;
 
 export const kDeliveryCreditBytes = 16 << 20;
+export const kUserNameBytesMax = 255;
 export const kReadEventsMax = 1024;
 // Live events held while what came before them is read.
 export const kHeldBytesMax = 64 << 20;

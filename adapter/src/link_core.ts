@@ -1,7 +1,7 @@
 // The link's deciding part: what it says to the broker, and when. Takes messages
 // and ticks, gives messages: no socket, timer or clock. Mirrors node/link/link_core.h.
 import type {
-  Done, HistoryPage, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle,
+  Done, HistoryPage, MembersPage, MembersRequest, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle,
 } from "./backplane.js";
 import { type EventView, readEventColumns, roomNames, toNumber } from "./event_columns.js";
 import {
@@ -9,13 +9,14 @@ import {
   type Subscribed, type Welcome,
 } from "./generated/proto/backplane.js";
 import * as limits from "./limits.js";
+import { MemberQuestions } from "./member_questions.js";
 import { OrderedRooms } from "./ordered_rooms.js";
 import { type PublishBounds, PublishQueue } from "./publish_queue.js";
 import { RoomlogError } from "./roomlog_error.js";
 import { toError } from "./wire_error.js";
 
 const kProtocolMajor = 1;
-const kProtocolMinor = 0;
+const kProtocolMinor = 2;
 
 export interface LinkOptions extends PublishBounds {
   nodeName: string; // UTF-8, 1 to 255 bytes.
@@ -87,6 +88,8 @@ export class LinkCore {
   #lastRead = 0;
   #readsSent = 0;
   #readsToSend: number[] = [];
+  readonly #memberQuestions = new MemberQuestions();
+  #brokerMinor = 0;
   #catchUps = 0; // Reads of what #rooms misses, under way.
 
   constructor(
@@ -168,6 +171,13 @@ export class LinkCore {
     this.#readsToSend.push(this.#lastRead);
   }
 
+  // Asks who is in a room; the broker answers, and no other server.
+  readMembers(request: MembersRequest, done: Done<MembersPage>): void {
+    if (!this.#memberQuestions.add(request, done, this.#now() + this.#options.publishTimeoutMs)) {
+      this.#refused.push(() => done(new RoomlogError("unavailable", "too many questions wait already")));
+    }
+  }
+
   // ---- What the broker says ----
 
   onMessage(header: Buffer, payload: Buffer): void {
@@ -208,11 +218,12 @@ export class LinkCore {
     }
     this.#received = sequence;
     this.#lastHeard = this.#now();
-    if (message.delivery || message.readAnswer) this.#consumedBytes += headerBytes + payload.length;
+    if (message.delivery || message.readAnswer || message.members) this.#consumedBytes += headerBytes + payload.length;
     if (message.delivery) this.#onDelivery(message.delivery, payload);
     else if (message.published) this.#onPublished(message.published);
     else if (message.subscribed) this.#onSubscribed(message.subscribed);
     else if (message.readAnswer) this.#onReadAnswer(message.readAnswer, payload);
+    else if (message.members) this.#memberQuestions.onAnswer(message.members, this.#epoch);
     else if (message.ephemeralAnswer) {
       if (!this.#publishes.onEphemeralAnswer(message.ephemeralAnswer)) {
         this.#protest("an answer to what was not handed to it");
@@ -229,6 +240,7 @@ export class LinkCore {
   #onWelcome(welcome: Welcome): void {
     const epoch = toNumber(welcome.epoch);
     this.#isWelcome = true;
+    this.#brokerMinor = welcome.protocolMinor;
     this.#publishingStopped = welcome.publishingStopped;
     this.#publishes.onWelcome(toNumber(welcome.publishCredit), toNumber(welcome.publishCreditBytes));
     this.#lastHeard = this.#now();
@@ -327,6 +339,7 @@ export class LinkCore {
     this.#sent = this.#received = 0;
     this.#consumedBytes = this.#reportedBytes = 0;
     this.#readsSent = 0;
+    this.#memberQuestions.restart();
     this.#toUnsubscribe = [];
     this.#byWireHandle.clear();
     this.#unanswered.clear();
@@ -368,6 +381,7 @@ export class LinkCore {
     this.#sendSubscriptions();
     this.#publishes.send((room) => this.#unanswered.has(room), (message, packets) => this.#send(message, packets));
     this.#sendReads();
+    for (let readMembers; (readMembers = this.#memberQuestions.takeNext(this.#brokerMinor)) !== null;) this.#send({ readMembers });
     // The broker must hear in time that there is credit again.
     if (this.#consumedBytes - this.#reportedBytes > this.#options.deliveryCreditBytes / 4) {
       this.#send({ heartbeat: {} });
@@ -451,6 +465,7 @@ export class LinkCore {
     const why = this.#isWelcome ? "" : `: ${this.#whyAway}`;
     const silence = new RoomlogError("unavailable", `no answer within ${this.#options.publishTimeoutMs} ms${why}`);
     this.#publishes.failExpired(now, silence);
+    this.#memberQuestions.failExpired(now, silence);
     for (const [number, read] of this.#reads) {
       if (read.deadline > now) break; // They are in the order in which they came.
       this.#reads.delete(number);

@@ -12,6 +12,7 @@ export interface SessionHost {
   removeFromRooms(id: string): void;
   roomsOf(id: string): ReadonlySet<unknown>;
   packetFor(id: string, room: string, event: RoomEvent, suffix: string): ClientPacket | null;
+  userOf(socket: HookedSocket): string; // Empty: nobody knows.
   warn(error: unknown, what: string): void;
 }
 

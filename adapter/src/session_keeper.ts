@@ -11,7 +11,8 @@ import { roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
 import { asBuffer } from "./stored_packet.js";
 
-// Servers on Node.js do not say whose a session is. A C++ edge gives it to nobody
+// Of servers on Node.js nobody asks clients that come back to prove who they are, so the
+// user of a session is what its program says. A C++ edge gives such a session to nobody
 // who has shown a token, and this server none whose user has shown one.
 const kNobody = "";
 
@@ -45,14 +46,15 @@ export class SessionKeeper {
   }
 
   // Resolves once the session is durable: its rooms begin at the place that is given.
-  async open(privateId: string, socketId: string, rooms: string[], data: Buffer):
+  // `user`: empty if nobody knows whose it is.
+  async open(privateId: string, socketId: string, rooms: string[], data: Buffer, user: string):
   Promise<{ name: SessionName; position: Position }> {
     const name = { privateId, claim: randomId() };
     const opened = this.#publish(name, {
       open: {
         socketId, rooms: rooms.map((room) => Buffer.from(room)), data, windowMs: BigInt(this.#windowMs),
         noticeRoom: Buffer.from(this.#node.noticeRoom),
-        user: kNobody, userUnproven: false,
+        user, userUnproven: user !== "",
       },
     });
     const { position } = await within(limits.kSessionOpenMs, opened, () => this.end(name));

@@ -133,7 +133,8 @@ export class Sessions {
       const rooms = ["", session.directRoom, ...this.#roomNames(session.id)];
       this.#followed.holdOwn(session.directRoom);
       await Promise.all(rooms.map((room) => this.#followed.followedFrom(room)));
-      const { name, position } = await this.#keeper.open(socket.pid, socket.id, rooms, data);
+      const { name, position } = await this.#keeper.open(
+        socket.pid, socket.id, rooms, data, this.#host.userOf(socket));
       if (this.#byId.get(session.id) !== session) {
         socket.pid = undefined;
         this.#keeper.end(name); // It has left meanwhile.

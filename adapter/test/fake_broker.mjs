@@ -59,13 +59,13 @@ export class FakeBroker {
   }
 
   // Answers the greeting that is on its way.
-  welcome({ epoch = 5, publishCredit = 100, publishCreditBytes = 1 << 20 } = {}) {
+  welcome({ epoch = 5, publishCredit = 100, publishCreditBytes = 1 << 20, protocolMinor = 2 } = {}) {
     this.link.onTick();
     this.session = this.take("hello").message.session;
     this.#sequence = 0;
     this.#send({
       welcome: {
-        protocolMajor: 1, epoch: BigInt(epoch), publishCredit: BigInt(publishCredit),
+        protocolMajor: 1, protocolMinor, epoch: BigInt(epoch), publishCredit: BigInt(publishCredit),
         publishCreditBytes: BigInt(publishCreditBytes),
       },
     }, 0);

@@ -1,6 +1,7 @@
 // The link's decisions, without a socket or a clock.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as limits from "../dist/esm/limits.js";
 import { FakeBroker, kEphemeral, request } from "./fake_broker.mjs";
 
 function told(results, name) {
@@ -435,4 +436,67 @@ test("reads wait for the broker, and are asked again after a lost session", asyn
   assert.equal(pages.length, 1);
   assert.equal(pages[0].events[0].packet.toString(), "x");
   assert.deepEqual([pages[0].epoch, pages[0].trimmedThrough, pages[0].more], [5, 2, true]);
+});
+
+test("questions for members wait for the broker, and are asked again after a lost session", () => {
+  const broker = new FakeBroker();
+  const pages = [];
+  broker.link.readMembers({ room: "/\0r", what: "users", after: "ida", limit: 2 }, (error, page) => pages.push(page));
+  broker.welcome();
+  const { request: lost } = broker.take("readMembers");
+  broker.unknown();
+  broker.tick(200);
+  broker.welcome();
+  const { request, room, what, after, limit } = broker.take("readMembers");
+  assert.deepEqual([request, `${Buffer.from(room)}`, what, `${Buffer.from(after)}`, limit],
+    [lost, "/\0r", 2, "ida", 2]);
+  const members = { request, at: 9n, socketCount: 5n, userCount: 4n, users: [{ name: "jan", sockets: 2, away: true }],
+    more: true };
+  broker.say({ members });
+  broker.say({ members }); // Nobody waits for it any more.
+  assert.deepEqual(pages, [{
+    at: { epoch: 5, offset: 9 }, socketCount: 5, userCount: 4, sockets: [], rooms: [],
+    users: [{ user: "jan", sockets: 2, away: true }], more: true, hasFeed: false,
+  }]);
+});
+
+test("questions for members are bounded, in how many are asked at once, how many wait, and for how long", () => {
+  const broker = new FakeBroker();
+  const failed = [];
+  broker.welcome();
+  const ask = (i) => broker.link.readMembers({ room: "/\0r", what: "counts", after: "", limit: 1 }, (error) =>
+    failed.push([i, error?.code ?? "answered"]));
+  for (let i = 0; i <= limits.kWaitingReadsMax; ++i) ask(i);
+  broker.link.endTurn();
+  assert.deepEqual(failed.splice(0), [[limits.kWaitingReadsMax, "unavailable"]]);
+  assert.equal(broker.kinds().length, limits.kUnansweredReadsMax);
+  broker.say({ members: { request: 2n } });
+  assert.deepEqual([failed.splice(0), broker.kinds()], [[[1, "answered"]], ["readMembers"]]);
+  for (let i = 0; i < 30; ++i) {
+    broker.tick(1000);
+    broker.say({ heartbeat: {} });
+  }
+  assert.equal(failed.splice(0).length, limits.kWaitingReadsMax - 1);
+  broker.kinds();
+  ask("later");
+  broker.link.endTurn();
+  assert.equal(broker.take("readMembers").request, BigInt(limits.kWaitingReadsMax + 1));
+});
+
+test("a broker that is older is not asked for members", () => {
+  const broker = new FakeBroker();
+  const failed = [];
+  const ask = (what) => broker.link.readMembers({ room: "/\0r", what, after: "", limit: 1 }, (error) =>
+    failed.push([what, error.code]));
+  ask("rooms"); // Before anybody knows how old it is.
+  ask("users");
+  broker.welcome({ protocolMinor: 1 });
+  assert.deepEqual(broker.kinds(), ["readMembers"]);
+  broker.unknown();
+  broker.tick(200);
+  broker.welcome({ protocolMinor: 0 });
+  ask("counts");
+  broker.link.endTurn();
+  assert.deepEqual(broker.kinds(), []);
+  assert.deepEqual(failed, [["rooms", "unavailable"], ["users", "unavailable"], ["counts", "unavailable"]]);
 });

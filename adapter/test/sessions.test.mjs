@@ -33,7 +33,7 @@ function serve() {
   };
   server.sessions = new Sessions(nsp, node, 120_000, followed, null, {
     sockets: server.sockets, addToRooms: () => {}, removeFromRooms: () => ++server.removed, roomsOf: () => new Set(),
-    packetFor: () => null, warn: () => {},
+    packetFor: () => null, userOf: () => "", warn: () => {},
   });
   // A connection that asks for the session, before its client is told anything; with how
   // it was closed.

@@ -53,7 +53,7 @@ export class AdapterCluster {
   }
   // With the room application.
   addRoomlogEdge(name, ...flags) {
-    return this.#addNode(name, "node/roomlog-edge", flags);
+    return this.#addNode(name, "node/roomlog-edge", ["--listen=127.0.0.1:0", ...flags]);
   }
   async #addNode(name, path, flags) {
     const node = this.#program(name, join(kBinaries, path), `--broker=${this.brokerAddress}`, `--name=${name}`, ...flags);

@@ -117,6 +117,53 @@ test("a client of an edge that watches goes on hearing at a server on Node.js", 
   assert.deepEqual(errors, []);
 });
 
+test("who is in a room, a server is told by the broker: of all servers and edges, page by page", async () => {
+  const recovers = { connectionStateRecovery: { maxDisconnectionDuration: 120_000 } };
+  const joins = (server) => {
+    server.use((socket, next) => {
+      socket.data.user = socket.handshake.auth.user;
+      next();
+    });
+    server.on("connection", (socket) => socket.on("join", async (room, ack) => {
+      await socket.join(room);
+      ack();
+    }));
+  };
+  const server = cluster.serve(createAdapter({ broker: cluster.brokerAddress }), joins, recovers);
+  const edge = await cluster.addRoomlogEdge("presence", "--recovery_window=2m");
+  const { adapter } = server.of("/");
+  const clients = [await come(server.address, "ida"), await come(server.address, "ida"), await come(edge.address, "jan")];
+  await Promise.all(clients.map((client) => client.emitWithAck("join", "hall")));
+  await until(async () => (await adapter.presence("hall")).sockets === 3, "all to be there");
+  const { offset, ...counts } = await adapter.presence("hall");
+  assert.match(offset, /^[0-9a-f]+-[0-9a-f]+$/);
+  assert.deepEqual(counts, { sockets: 3, users: 2 });
+  const found = [];
+  for (let after = "", more = true; more; after = found.at(-1).id) {
+    const page = await adapter.presence("hall", { list: "sockets", limit: 2, after });
+    found.push(...page.list);
+    ({ more } = page);
+  }
+  assert.deepEqual(found.map(({ id }) => id).sort(), clients.map(({ id }) => id).sort());
+  assert.equal(found.find(({ id }) => id === clients[2].id).user, "jan");
+  assert.deepEqual((await adapter.presence("hall", { list: "users" })).list,
+    [{ user: "ida", sockets: 2, away: false }, { user: "jan", sockets: 1, away: false }]);
+  await clients[1].emitWithAck("join", "annex");
+  await until(async () => (await adapter.roomsWithMembers()).rooms.length >= 2, "the other room");
+  const { rooms, more } = await adapter.roomsWithMembers({ limit: 1 });
+  assert.deepEqual([rooms, more], [[{ room: "annex", sockets: 1, users: 1 }], true]);
+  assert.deepEqual((await adapter.roomsWithMembers({ after: "annex" })).rooms.find(({ room }) => room === "hall"),
+    { room: "hall", sockets: 3, users: 2 });
+  await assert.rejects(adapter.presence("$roomlog/x"), { code: "invalid" });
+  await assert.rejects(adapter.presence("hall", { list: "all" }), { code: "invalid" });
+  await assert.rejects(adapter.presence("hall", { list: "users", limit: 0 }), { code: "invalid" });
+  // While the broker is away it waits.
+  await cluster.broker.kill("SIGKILL");
+  const asked = adapter.presence("hall");
+  await cluster.restartBroker();
+  assert.equal((await asked).sockets, 3);
+});
+
 test("a user is put out on all servers and edges", async () => {
   const edge = cluster.nodes[0];
   const dans = [await come(one.address, "dan"), await come(other.address, "dan"), await come(edge.address, "dan")];

@@ -1,0 +1,67 @@
+// Who is in a room, for applications.
+import type { MembersPage, MembersRequest } from "./backplane.js";
+import type { BrokerLink } from "./broker_link.js";
+import { formatPosition } from "./position.js";
+import { nodeRoomKey, roomKey } from "./room_key.js";
+import { RoomlogError } from "./roomlog_error.js";
+
+export const kMembersPageMax = 1000;
+const kMembersDefault = 100;
+
+export interface PageOptions {
+  // The page begins beyond this: the last of the page before.
+  after?: string;
+  // At most so many: 100 if not given, 1,000 at most.
+  limit?: number;
+}
+
+export interface PresenceOptions extends PageOptions {
+  // A page of those who are there, beside how many they are.
+  list?: "users" | "sockets";
+}
+
+export interface Presence {
+  offset: string; // Who came or went up to here is counted, and nobody after it.
+  sockets: number;
+  users: number;
+  // Of users {user, sockets, away}, of sockets {id, user, away}: `user` is null if nobody
+  // knows whose it is; `away`: the connection is lost, and may come back.
+  list?: MembersPage["sockets"] | MembersPage["users"];
+  more?: boolean; // There are more beyond the page.
+}
+
+export interface Rooms {
+  offset: string;
+  rooms: { room: string; sockets: number; users: number }[];
+  more: boolean;
+}
+
+export async function readPresence(
+  link: BrokerLink, namespace: string, room: string, options: PresenceOptions,
+): Promise<Presence> {
+  const what = options.list ?? "counts";
+  if (what !== "counts" && what !== "users" && what !== "sockets") {
+    throw new RoomlogError("invalid", "list is \"users\" or \"sockets\"");
+  }
+  const page = await ask(link, { room: roomKey(namespace, room), what, ...pageOf(options) });
+  return {
+    offset: formatPosition(page.at), sockets: page.socketCount, users: page.userCount,
+    ...(what === "counts" ? {} : { list: page[what], more: page.more }),
+  };
+}
+
+export async function readRooms(link: BrokerLink, namespace: string, options: PageOptions): Promise<Rooms> {
+  const page = await ask(link, { room: nodeRoomKey(namespace, ""), what: "rooms", ...pageOf(options) });
+  return { offset: formatPosition(page.at), rooms: page.rooms, more: page.more };
+}
+
+function pageOf({ after = "", limit = kMembersDefault }: PageOptions): { after: string; limit: number } {
+  if (!Number.isInteger(limit) || limit < 1) throw new RoomlogError("invalid", `a page of ${limit}`);
+  return { after, limit: Math.min(limit, kMembersPageMax) };
+}
+
+function ask(link: BrokerLink, request: MembersRequest): Promise<MembersPage> {
+  return new Promise((done, fail) => {
+    link.readMembers(request, (error, page) => (error ? fail(error) : done(page!)));
+  });
+}
