@@ -573,14 +573,17 @@ for (const [name, server] of [
 }
 
 test("the official client: the heartbeat keeps it, by polling too", async () => {
-  for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
-    const socket = official(quick, transports);
+  // Whoever answers no ping is gone after 2.3 s, so before the ninth.
+  const server = await EngineServer.start("--ping_interval=300ms", "--ping_timeout=2s");
+  await Promise.all([["polling"], ["websocket"], ["polling", "websocket"]].map(async (transports) => {
+    const socket = official(server, transports);
     let pings = 0;
-    await within("five pings", new Promise((done, fail) => {
-      socket.on("ping", () => ++pings === 5 && done());
+    await within("nine pings", new Promise((done, fail) => {
+      socket.on("ping", () => ++pings === 9 && done());
       socket.on("close", fail);
     }));
     socket.off("close");
     socket.close();
-  }
+  }));
+  await server.stop();
 });
