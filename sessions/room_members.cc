@@ -158,15 +158,31 @@ void RoomMembers::ForEachUser(
   if (room == nullptr) return;
   for (auto it = room->users.upper_bound(after); it != room->users.end();
        ++it) {
-    const auto is_there = [&](Socket* socket) {
-      return room->sockets.contains(socket) && !is_away(Shown(*socket));
-    };
-    const auto& sockets = it->first->sockets;
-    if (!each({it->first->name(), it->second,
-               std::none_of(sockets.begin(), sockets.end(), is_there)})) {
-      return;
-    }
+    if (!each(Shown(*room, *it->first, it->second, is_away))) return;
   }
+}
+
+RoomMembers::UserMember RoomMembers::Shown(const Room& room, const User& user,
+                                           size_t sockets, IsAway is_away) {
+  const auto is_there = [&](Socket* socket) {
+    return room.sockets.contains(socket) && !is_away(Shown(*socket));
+  };
+  return {user.name(), sockets,
+          std::none_of(user.sockets.begin(), user.sockets.end(), is_there)};
+}
+
+std::optional<RoomMembers::UserMember> RoomMembers::FindUser(
+    absl::string_view room_text, absl::string_view name, IsAway is_away) const {
+  const Room* const room = Find(room_text);
+  if (room == nullptr) return std::nullopt;
+  const auto found = room->users.find(name);
+  if (found == room->users.end()) return std::nullopt;
+  return Shown(*room, *found->first, found->second, is_away);
+}
+
+bool RoomMembers::IsOnline(absl::string_view name_space,
+                           absl::string_view user) const {
+  return users_.contains(NameIn(name_space, user));
 }
 
 }  // namespace roomlog

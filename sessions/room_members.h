@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,8 +71,14 @@ class RoomMembers {
   void ForEachUser(absl::string_view room, absl::string_view after,
                    IsAway is_away,
                    absl::FunctionRef<bool(const UserMember&)> each) const;
-  // The same for the rooms of a namespace that somebody is in, without that of
-  // the empty name, by their names.
+  // Nothing if he has no socket in the room.
+  std::optional<UserMember> FindUser(absl::string_view room,
+                                     absl::string_view name,
+                                     IsAway is_away) const;
+  // Whether he has a socket in the namespace.
+  bool IsOnline(absl::string_view name_space, absl::string_view user) const;
+  // The same as ForEachUser() for the rooms of a namespace that somebody is in,
+  // without that of the empty name, by their names.
   void ForEachRoom(absl::string_view name_space, absl::string_view after,
                    absl::FunctionRef<bool(const RoomMember&)> each) const;
 
@@ -130,6 +137,8 @@ class RoomMembers {
     absl::btree_map<User*, uint32_t, ByName> users;  // How many sockets.
   };
 
+  static UserMember Shown(const Room& room, const User& user, size_t sockets,
+                          IsAway is_away);
   static SocketMember Shown(const Socket& socket);
   Socket& SocketOf(const MemberChange& change);
   void Join(Socket& socket, const MemberChange& change,

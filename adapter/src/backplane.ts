@@ -44,7 +44,8 @@ export interface HistoryPage {
 // somebody is in.
 export interface MembersRequest {
   room: string;
-  what: "counts" | "sockets" | "users" | "rooms";
+  what: "counts" | "sockets" | "users" | "rooms" | "user";
+  user?: string; // Of "user": a page of users with him or nobody on it.
   after: string; // The page begins beyond this id or name.
   limit: number;
 }
@@ -57,6 +58,7 @@ export interface MembersPage {
   users: { user: string; sockets: number; away: boolean }[];
   rooms: { room: string; sockets: number; users: number }[];
   more: boolean;
+  lastSeenMs: number; // Of "user"; 0 while he is online, and if nobody knows.
   hasFeed: boolean; // Who comes and goes is told in a room of its own.
 }
 

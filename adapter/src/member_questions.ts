@@ -12,11 +12,12 @@ const kWhat = {
   sockets: ReadMembers_What.WHAT_SOCKETS,
   users: ReadMembers_What.WHAT_USERS,
   rooms: ReadMembers_What.WHAT_ROOMS,
+  user: ReadMembers_What.WHAT_USER,
 };
 
 // The protocol's minor version since which brokers answer. Older ones expel who asks for
 // members, and list no rooms.
-const kAnsweredSince = { counts: 1, sockets: 1, users: 1, rooms: 2 };
+const kAnsweredSince = { counts: 1, sockets: 1, users: 1, rooms: 2, user: 2 };
 
 interface Open {
   request: MembersRequest;
@@ -43,14 +44,16 @@ export class MemberQuestions {
       const number = ++this.#lastSent;
       const open = this.#open.get(number);
       if (!open) continue; // Its time was over before.
-      const { room, what, after, limit } = open.request;
+      const { room, what, after, limit, user = "" } = open.request;
       if (brokerMinor < kAnsweredSince[what]) {
         this.#open.delete(number);
         open.done(new RoomlogError("unavailable", "the broker is older, and does not tell"));
         continue;
       }
       ++this.#unanswered;
-      return { request: BigInt(number), room: Buffer.from(room), what: kWhat[what], after: Buffer.from(after), limit };
+      return {
+        request: BigInt(number), room: Buffer.from(room), what: kWhat[what], after: Buffer.from(after), limit, user,
+      };
     }
     return null;
   }
@@ -96,6 +99,7 @@ function pageOf(answer: Members, epoch: number): MembersPage {
     users: answer.users.map(({ name, sockets, away }) => ({ user: name, sockets, away })),
     rooms: answer.rooms.map(({ name, sockets, users }) => ({ room: Buffer.from(name).toString(), sockets, users })),
     more: answer.more,
+    lastSeenMs: toNumber(answer.lastSeenMs),
     hasFeed: answer.hasFeed,
   };
 }

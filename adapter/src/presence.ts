@@ -1,6 +1,7 @@
 // Who is in a room, for applications.
 import type { MembersPage, MembersRequest } from "./backplane.js";
 import type { BrokerLink } from "./broker_link.js";
+import * as limits from "./limits.js";
 import { formatPosition } from "./position.js";
 import { nodeRoomKey, roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
@@ -18,6 +19,8 @@ export interface PageOptions {
 export interface PresenceOptions extends PageOptions {
   // A page of those who are there, beside how many they are.
   list?: "users" | "sockets";
+  // In the place of a list: this user alone, and when he was online last.
+  user?: string;
 }
 
 export interface Presence {
@@ -28,6 +31,9 @@ export interface Presence {
   // knows whose it is; `away`: the connection is lost, and may come back.
   list?: MembersPage["sockets"] | MembersPage["users"];
   more?: boolean; // There are more beyond the page.
+  // With `user`: when his last socket left the namespace, in milliseconds since 1970.
+  // Null while he is online there, and if nobody knows.
+  lastSeen?: number | null;
 }
 
 export interface Rooms {
@@ -39,6 +45,7 @@ export interface Rooms {
 export async function readPresence(
   link: BrokerLink, namespace: string, room: string, options: PresenceOptions,
 ): Promise<Presence> {
+  if (options.user !== undefined) return readUser(link, namespace, room, options.user);
   const what = options.list ?? "counts";
   if (what !== "counts" && what !== "users" && what !== "sockets") {
     throw new RoomlogError("invalid", "list is \"users\" or \"sockets\"");
@@ -47,6 +54,17 @@ export async function readPresence(
   return {
     offset: formatPosition(page.at), sockets: page.socketCount, users: page.userCount,
     ...(what === "counts" ? {} : { list: page[what], more: page.more }),
+  };
+}
+
+async function readUser(link: BrokerLink, namespace: string, room: string, user: string): Promise<Presence> {
+  if (user === "" || Buffer.byteLength(user) > limits.kUserNameBytesMax) {
+    throw new RoomlogError("invalid", "user is the name of a user, of at most 255 bytes");
+  }
+  const page = await ask(link, { room: roomKey(namespace, room), what: "user", user, after: "", limit: 1 });
+  return {
+    offset: formatPosition(page.at), sockets: page.socketCount, users: page.userCount,
+    list: page.users, more: false, lastSeen: page.lastSeenMs || null,
   };
 }
 

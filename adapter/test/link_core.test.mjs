@@ -456,7 +456,7 @@ test("questions for members wait for the broker, and are asked again after a los
   broker.say({ members }); // Nobody waits for it any more.
   assert.deepEqual(pages, [{
     at: { epoch: 5, offset: 9 }, socketCount: 5, userCount: 4, sockets: [], rooms: [],
-    users: [{ user: "jan", sockets: 2, away: true }], more: true, hasFeed: false,
+    users: [{ user: "jan", sockets: 2, away: true }], more: true, lastSeenMs: 0, hasFeed: false,
   }]);
 });
 

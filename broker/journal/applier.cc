@@ -106,6 +106,8 @@ struct Applier::Pending {
   };
   absl::flat_hash_map<RoomId, UserEvent> users;
   std::vector<StateChange> user_rows;
+  // And of who went offline.
+  std::vector<StateChange> seen_rows;
 };
 
 Applier::Applier(RoomLog& log, Durability durability, PresenceRules presence)
@@ -124,24 +126,33 @@ absl::Status Applier::Open() {
   if (!status.ok()) return status;
   status =
       log_.LoadState([this](absl::string_view key, absl::string_view value) {
-        return UserExpiries::IsRow(key) ? user_expiries_.Load(key, value)
-                                        : sessions_.Load(key, value);
+        if (UserExpiries::IsRow(key)) return user_expiries_.Load(key, value);
+        if (LastSeen::IsRow(key)) return last_seen_.Load(key, value);
+        return sessions_.Load(key, value);
       });
-  if (status.ok() && presence_.is_kept()) {
-    sessions_.ForEachMember(
-        [this](const MemberChange& member) { presence_.Load(member); });
-  }
+  if (!status.ok()) return status;
+  sessions_.ForEachMember([this](const MemberChange& member) {
+    presence_.Load(member);
+    last_seen_.LoadMember(member);
+  });
   return status;
 }
 
 void Applier::TellMembers(std::vector<JournalResult>* results) const {
   MembersChanged told;
   told.through = Offset(next_offset_.value() - 1);
+  const auto tell_if_full = [&] {
+    if (told.changes.size() + told.seen.size() < kMembersLoadedAtOnce) return;
+    told.is_complete = false;
+    results->push_back(std::exchange(told, {{}, {}, told.through}));
+  };
+  last_seen_.ForEachRow([&](StateChange row) {
+    told.seen.push_back(std::move(row));
+    tell_if_full();
+  });
   sessions_.ForEachMember([&](MemberChange member) {
     told.changes.push_back(std::move(member));
-    if (told.changes.size() < kMembersLoadedAtOnce) return;
-    told.is_complete = false;
-    results->push_back(std::exchange(told, {{}, told.through}));
+    tell_if_full();
   });
   results->push_back(std::move(told));
 }
@@ -495,6 +506,8 @@ void Applier::AddComingsAndGoings(Pending* pending) {
   std::vector<PresenceFeed::Event> events;
   for (; pending->members_told < members.size(); ++pending->members_told) {
     presence_.Apply(members[pending->members_told], &events);
+    last_seen_.Apply(members[pending->members_told], last_time_ms_,
+                     &pending->seen_rows);
   }
   for (PresenceFeed::Event& event : events) {
     const absl::StatusOr<RoomHead> room = FindRoom(event.room);
@@ -591,7 +604,7 @@ void Applier::SettleMembers(std::vector<JournalResult>* results) {
 
 void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   if (pending->commit.answers.empty() && pending->sessions.rows.empty() &&
-      pending->user_rows.empty()) {
+      pending->user_rows.empty() && pending->seen_rows.empty()) {
     return;
   }
   LogBatch& log = pending->log;
@@ -627,6 +640,8 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
   log.state.insert(log.state.end(),
                    std::make_move_iterator(pending->user_rows.begin()),
                    std::make_move_iterator(pending->user_rows.end()));
+  log.state.insert(log.state.end(), pending->seen_rows.begin(),
+                   pending->seen_rows.end());
   const bool writes =
       !log.events.empty() || !log.answers.empty() || !log.state.empty();
   // How many events a session's operation brings is known only now.
@@ -652,8 +667,10 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
     sessions_.Written();
     presence_.Written();
     user_expiries_.Written();
+    last_seen_.Written();
     if (!pending->sessions.members.empty()) {
       results->push_back(MembersChanged{std::move(pending->sessions.members),
+                                        std::move(pending->seen_rows),
                                         Offset(next_offset_.value() - 1)});
     }
     commit.time_ms = log.time_ms;
@@ -668,6 +685,7 @@ void Applier::Write(Pending* pending, std::vector<JournalResult>* results) {
     sessions_.Undo();
     presence_.Undo();
     user_expiries_.Undo();
+    last_seen_.Undo();
     owners_to_note_.insert(owners_to_note_.end(), pending->owners.begin(),
                            pending->owners.end());
     for (size_t i = 0; i < commit.answers.size(); ++i) {

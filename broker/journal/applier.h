@@ -11,8 +11,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
+#include "base/presence_limits.h"
 #include "broker/journal/journal.h"
 #include "broker/journal/producers.h"
+#include "sessions/last_seen.h"
 #include "sessions/presence_feed.h"
 #include "sessions/session_table.h"
 #include "storage/room_log.h"
@@ -77,7 +79,8 @@ class Applier {
   void ReleaseUnused(RoomId room, const Pending& pending);
   // Makes ephemeral events of the notices that somebody will hear.
   void AddNotices(Pending* pending);
-  // Makes events of who came and went since the last call for this commit.
+  // Makes events of who came and went since the last call for this commit, and
+  // notes who went offline.
   void AddComingsAndGoings(Pending* pending);
   void ExpireSessions(std::vector<JournalResult>* results);
   void ExpireUsers(std::vector<JournalResult>* results);
@@ -101,6 +104,7 @@ class Applier {
   SessionTable sessions_;
   PresenceFeed presence_;
   UserExpiries user_expiries_;
+  LastSeen last_seen_{kLastSeenUsersMax};
   // OwnerGone and OwnerBack whose commit was not written; they come first in
   // the next.
   std::vector<JournalEntry> owners_to_note_;

@@ -97,6 +97,9 @@ class ComingsAndGoingsTest : public ::testing::Test {
   absl::Status Note(const std::vector<JournalResult>& results) {
     absl::Status status;
     for (const JournalResult& result : results) {
+      if (const auto* members = std::get_if<MembersChanged>(&result)) {
+        seen_.insert(seen_.end(), members->seen.begin(), members->seen.end());
+      }
       const auto* commit = std::get_if<std::shared_ptr<const Commit>>(&result);
       if (commit == nullptr) continue;
       for (const NewEvent& event : (*commit)->events) {
@@ -116,6 +119,19 @@ class ComingsAndGoingsTest : public ::testing::Test {
         absl::StrContains(packet, R"("change":"join")") ? "join" : "leave";
     if (absl::StrContains(packet, R"("first":true)")) words += " first";
     if (absl::StrContains(packet, R"("last":true)")) words += " last";
+    return words;
+  }
+  // "ann 1000000": who went offline when, as it is told after a restart.
+  std::vector<std::string> SeenAtFirst() {
+    std::vector<JournalResult> results;
+    applier_->TellMembers(&results);
+    std::vector<std::string> words;
+    for (const JournalResult& result : results) {
+      for (const StateChange& row : std::get<MembersChanged>(result).seen) {
+        words.push_back(absl::StrCat(row.key.substr(row.key.find('\0') + 1),
+                                     " ", row.value.value_or("forgotten")));
+      }
+    }
     return words;
   }
   std::vector<std::string> Told() { return std::exchange(told_, {}); }
@@ -141,6 +157,7 @@ class ComingsAndGoingsTest : public ::testing::Test {
   std::unique_ptr<Applier> applier_;
   std::map<uint64_t, uint64_t> numbers_;
   std::vector<std::string> told_;
+  std::vector<StateChange> seen_;
   Offset last_offset_;
   int64_t now_ms_ = 1'000'000;
 };
@@ -184,6 +201,32 @@ TEST_F(ComingsAndGoingsTest, WhoComesBackInTimeIsNotInIt) {
   now_ms_ += 60'000;
   TidyUp();
   EXPECT_THAT(Told(), IsEmpty());
+}
+
+TEST_F(ComingsAndGoingsTest, WhoGoesOfflineIsRemembered) {
+  ASSERT_TRUE(Do(1, {Comes(1), Comes(2)}).ok());
+  now_ms_ += 10;
+  proto::SessionOperation close = Operation(2);
+  close.mutable_close();
+  ASSERT_TRUE(Do(1, {close}).ok());
+  EXPECT_THAT(seen_, IsEmpty()) << "one socket is left";
+  Restart();
+  // A node that is gone, and nobody comes back: without any operation.
+  ASSERT_TRUE(Apply({OwnerGone{ProducerId(1), /*said_goodbye=*/false}}).ok());
+  EXPECT_THAT(seen_, SizeIs(1));
+  Restart();
+  EXPECT_THAT(SeenAtFirst(), ElementsAre("ann 1000010"));
+  ASSERT_TRUE(Do(2, {Comes(3)}).ok());
+  now_ms_ += 10;
+  disk_.SetFull(true);
+  proto::SessionOperation leave = Operation(3);
+  leave.mutable_close();
+  EXPECT_FALSE(Do(2, {leave}).ok());
+  disk_.SetFull(false);
+  EXPECT_THAT(seen_, SizeIs(1));
+  TidyUp();
+  Restart();
+  EXPECT_THAT(SeenAtFirst(), ElementsAre("ann 1000010"));
 }
 
 TEST_F(ComingsAndGoingsTest, WhatCouldNotBeWrittenIsToldOnceItIs) {

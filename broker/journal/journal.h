@@ -111,6 +111,8 @@ struct OwnersFound {
 // remembers, then what each commit did, before the commit itself.
 struct MembersChanged {
   std::vector<MemberChange> changes;
+  // Rows of LastSeen: of users who went offline, and of those forgotten.
+  std::vector<StateChange> seen;
   // All changes up to this offset have been told, and none beyond.
   Offset through;
   bool is_complete = true;  // False: more of what the log remembers follows.

@@ -6,11 +6,19 @@
 #include "absl/status/statusor.h"
 #include "base/presence_limits.h"
 #include "base/room_key.h"
+#include "sessions/last_seen.h"
 
 namespace roomlog {
 
 void MemberReads::OnMembersChanged(const MembersChanged& changed) {
   for (const MemberChange& change : changed.changes) members_.Apply(change);
+  for (const StateChange& row : changed.seen) {
+    if (row.value.has_value()) {
+      last_seen_[row.key] = LastSeen::TimeOf(*row.value).value_or(0);
+    } else {
+      last_seen_.erase(row.key);
+    }
+  }
   through_ = changed.through;
   is_complete_ = changed.is_complete;
 }
@@ -42,6 +50,12 @@ proto::Members MemberReads::Answer(
     if (given == limit) answer.set_more(true);
     return given++ < limit;
   };
+  const auto add_user = [&](const RoomMembers::UserMember& member) {
+    proto::Members::User* const user = answer.add_users();
+    user->set_name(std::string(member.name));
+    user->set_sockets(static_cast<uint32_t>(member.sockets));
+    user->set_away(member.is_away);
+  };
   if (read.what() == proto::ReadMembers::WHAT_SOCKETS) {
     members_.ForEachSocket(room->text(), read.after(),
                            [&](const RoomMembers::SocketMember& member) {
@@ -54,16 +68,23 @@ proto::Members MemberReads::Answer(
                              return true;
                            });
   } else if (read.what() == proto::ReadMembers::WHAT_USERS) {
-    members_.ForEachUser(
-        room->text(), read.after(), is_away,
-        [&](const RoomMembers::UserMember& member) {
-          if (!has_room()) return false;
-          proto::Members::User* const user = answer.add_users();
-          user->set_name(std::string(member.name));
-          user->set_sockets(static_cast<uint32_t>(member.sockets));
-          user->set_away(member.is_away);
-          return true;
-        });
+    members_.ForEachUser(room->text(), read.after(), is_away,
+                         [&](const RoomMembers::UserMember& member) {
+                           if (!has_room()) return false;
+                           add_user(member);
+                           return true;
+                         });
+  } else if (read.what() == proto::ReadMembers::WHAT_USER) {
+    if (const auto member =
+            members_.FindUser(room->text(), read.user(), is_away)) {
+      add_user(*member);
+    }
+    const auto seen =
+        last_seen_.find(LastSeen::RowKey(room->name_space(), read.user()));
+    if (seen != last_seen_.end() &&
+        !members_.IsOnline(room->name_space(), read.user())) {
+      answer.set_last_seen_ms(seen->second);
+    }
   } else if (read.what() == proto::ReadMembers::WHAT_ROOMS) {
     members_.ForEachRoom(
         room->name_space(), read.after(),

@@ -2,8 +2,11 @@
 #ifndef ROOMLOG_BROKER_REQUESTS_MEMBER_READS_H_
 #define ROOMLOG_BROKER_REQUESTS_MEMBER_READS_H_
 
+#include <cstdint>
+#include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "base/ids.h"
 #include "broker/journal/journal.h"
@@ -34,6 +37,8 @@ class MemberReads {
  private:
   const PresenceRules presence_;
   RoomMembers members_;
+  absl::flat_hash_map<std::string, int64_t>
+      last_seen_;  // By LastSeen::RowKey().
   Offset through_;
   bool is_complete_ = false;
 };

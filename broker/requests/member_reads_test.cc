@@ -2,6 +2,7 @@
 #include "broker/requests/member_reads.h"
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/protocol_version.h"
+#include "sessions/last_seen.h"
 #include "test/fakes/fake_clock.h"
 
 namespace roomlog {
@@ -98,6 +100,7 @@ class MemberReadsTest : public ::testing::Test {
     message.mutable_read_members()->set_what(what);
     message.mutable_read_members()->set_after(std::move(after));
     message.mutable_read_members()->set_limit(limit);
+    message.mutable_read_members()->set_user(asked_user_);
     Say(kAsker, std::move(message));
   }
   // "3 sockets of 2 users at 9: names.." of the answers since the last call.
@@ -120,6 +123,9 @@ class MemberReadsTest : public ::testing::Test {
         absl::StrAppend(&line, " ", room.name(), "*", room.sockets(), "/",
                         room.users());
       }
+      if (answer.last_seen_ms() != 0) {
+        absl::StrAppend(&line, " seen ", answer.last_seen_ms());
+      }
       if (answer.has_error()) line = "error";
       words.push_back(line + (answer.more() ? " .." : ""));
     }
@@ -128,7 +134,7 @@ class MemberReadsTest : public ::testing::Test {
   void Tell(std::vector<MemberChange> changes, uint64_t through,
             bool is_complete = true) {
     core_.OnJournalResult(
-        MembersChanged{std::move(changes), Offset(through), is_complete});
+        MembersChanged{std::move(changes), {}, Offset(through), is_complete});
   }
   void Pass(absl::Duration span) {
     clock_.Advance(span);
@@ -136,6 +142,7 @@ class MemberReadsTest : public ::testing::Test {
   }
 
   FakeClock clock_;
+  std::string asked_user_;
   AcceptingJournal journal_;
   NoReads reads_;
   LastMembers transport_;
@@ -173,6 +180,29 @@ TEST_F(MemberReadsTest, PagesTheRoomsOfANamespace) {
   Ask(proto::ReadMembers::WHAT_ROOMS, "annex", 1, Room(""));
   EXPECT_THAT(Answers(), ElementsAre("2 of 2 at 7: annex*1/1 ..",
                                      "2 of 2 at 7: lobby*2/2"));
+}
+
+TEST_F(MemberReadsTest, TellsOfOneUserAndWhenHeWasOnlineLast) {
+  const auto ask = [this](std::string user) {
+    asked_user_ = std::move(user);
+    Ask(proto::ReadMembers::WHAT_USER);
+  };
+  const auto seen = [](absl::string_view user,
+                       std::optional<std::string> when) {
+    return StateChange{LastSeen::RowKey("/", user), std::move(when)};
+  };
+  MembersChanged changed;
+  changed.changes = {Comes(1, "ann", kOther), Comes(2, "bob", kOther)};
+  changed.seen = {seen("ann", "400"), seen("cas", "500"), seen("dan", "600")};
+  changed.through = Offset(7);
+  core_.OnJournalResult(changed);
+  MembersChanged forgotten;
+  forgotten.seen = {seen("dan", std::nullopt)};
+  forgotten.through = Offset(8);
+  core_.OnJournalResult(forgotten);
+  for (const char* user : {"ann", "bob", "cas", "dan"}) ask(user);
+  EXPECT_THAT(Answers(), ElementsAre("2 of 2 at 8: ann*1", "2 of 2 at 8: bob*1",
+                                     "2 of 2 at 8: seen 500", "2 of 2 at 8:"));
 }
 
 TEST_F(MemberReadsTest, WaitsUntilAllThatTheLogRemembersIsKnown) {

@@ -97,8 +97,8 @@ ApiRequest ReadHistory(const ApiInput& input) {
 }
 
 ApiRequest ReadPresenceOf(absl::string_view room, const ApiInput& input) {
-  static constexpr std::array<absl::string_view, 3> kKnown = {"list", "after",
-                                                              "limit"};
+  static constexpr std::array<absl::string_view, 4> kKnown = {"list", "after",
+                                                              "limit", "user"};
   const Parameters parameters = ReadParameters(input.query, kKnown);
   if (parameters.error.has_value()) return *parameters.error;
   return Of<ClientPresence>(ReadAsClient(parameters.name_space, "presence",

@@ -121,8 +121,13 @@ std::string PresenceAnswerJson(absl::string_view room, PresenceQuery::What what,
                     ",\"sockets\":", user.sockets,
                     ",\"away\":", BoolName(user.is_away), "}");
   }
-  absl::StrAppend(&json, "],\"more\":", BoolName(page.more), "}]");
-  return json;
+  absl::StrAppend(&json, "],\"more\":", BoolName(page.more));
+  if (what == PresenceQuery::What::kUser) {
+    absl::StrAppend(
+        &json, ",\"last_seen\":",
+        page.last_seen_ms == 0 ? "null" : absl::StrCat(page.last_seen_ms));
+  }
+  return json.append("}]");
 }
 
 std::string UserStateAnswerJson(absl::string_view user,

@@ -344,6 +344,11 @@ ClientRequest ReadPresence(Arguments arguments) {
         arguments.Refuse(ErrorCode::kBadRequest, "after must be a string");
       }
       query.after = std::string(text);
+    } else if (key == "user") {
+      if (value.get(text) || text.empty() || text.size() > kUserNameBytesMax) {
+        arguments.Refuse(ErrorCode::kBadRequest, "user must be a user's name");
+      }
+      query.user = std::string(text);
     } else if (key == "watch") {
       bool watch = false;
       if (value.get(watch)) {
@@ -351,9 +356,16 @@ ClientRequest ReadPresence(Arguments arguments) {
       }
       presence.watch = watch;
     } else {
-      arguments.RefuseOption(key, "list, after, limit or watch");
+      arguments.RefuseOption(key, "list, after, limit, user or watch");
     }
   });
+  if (!query.user.empty()) {
+    if (query.what != PresenceQuery::What::kCounts || !query.after.empty()) {
+      arguments.Refuse(ErrorCode::kBadRequest,
+                       "user goes with no list: it is one of one user");
+    }
+    query.what = PresenceQuery::What::kUser;
+  }
   return arguments.Result(std::move(presence));
 }
 

@@ -84,6 +84,9 @@ TEST(RequestTest, PresenceSaysWhomToList) {
   EXPECT_EQ(ReadAs<ClientPresence>("presence", R"("r",{"list":"sockets"})")
                 .query.what,
             What::kSockets);
+  const auto one = ReadAs<ClientPresence>("presence", R"("",{"user":"ann"})");
+  EXPECT_EQ(one.query.what, What::kUser);
+  EXPECT_EQ(one.query.user, "ann");
 }
 
 TEST(RequestTest, PublishMakesThePacketAndKeepsTheDataAsItCame) {
@@ -203,6 +206,11 @@ TEST(RequestTest, RefusesWithTheCodeAndWhatIsWrong) {
       {"presence", R"("r",{"limit":0})", kBadRequest, "from 1 to 1000, not 0"},
       {"presence", R"("r",{"list":"all"})", kBadRequest, "list must be"},
       {"presence", R"("r",{"list":1})", kBadRequest, "list must be"},
+      {"presence", R"("r",{"user":""})", kBadRequest, "user must be"},
+      {"presence", R"("r",{"user":1})", kBadRequest, "user must be"},
+      {"presence", R"("r",{"user":"a","list":"users"})", kBadRequest,
+       "no list"},
+      {"presence", R"("r",{"user":"a","after":"b"})", kBadRequest, "no list"},
       {"presence", R"("r",{"after":1})", kBadRequest, "after must be"},
       {"presence", R"("r",{"watch":1})", kBadRequest, "watch must be"},
       {"presence", R"("r",{"last":5})", kBadRequest, "unknown option"},

@@ -636,13 +636,14 @@ void LinkCore::SendMemberQuestions() {
   }
   while (std::optional<proto::ReadMembers> question =
              member_questions_.TakeNext()) {
-    if (question->what() == proto::ReadMembers::WHAT_ROOMS &&
-        broker_minor_ < kProtocolMinorOfUsers) {
+    if (broker_minor_ < kProtocolMinorOfUsers &&
+        (question->what() == proto::ReadMembers::WHAT_ROOMS ||
+         question->what() == proto::ReadMembers::WHAT_USER)) {
       proto::Members nothing;
       nothing.set_request(question->request());
       member_questions_.OnAnswer(
           nothing,
-          absl::UnavailableError("the broker is older and lists no rooms"),
+          absl::UnavailableError("the broker is older and does not tell"),
           epoch_);
       continue;
     }

@@ -164,7 +164,12 @@ void LocalLog::Settle(int64_t time_ms, Deliver deliver) {
 void LocalLog::Tell(const SessionTable::Effects& effects, int64_t time_ms,
                     Deliver deliver) {
   sessions_.Written();
-  for (const MemberChange& change : effects.members) members_.Apply(change);
+  std::vector<StateChange> not_written;
+  for (const MemberChange& change : effects.members) {
+    members_.Apply(change);
+    last_seen_.Apply(change, time_ms, &not_written);
+  }
+  last_seen_.Written();
   for (const SessionNoticeToSend& notice : effects.notices) {
     absl::StatusOr<RoomKey> room = RoomKey::Parse(notice.room);
     if (!room.ok()) continue;
@@ -244,6 +249,9 @@ MembersPage LocalLog::ReadMembers(const MembersRequest& request) const {
   page.socket_count = counts.sockets;
   page.user_count = counts.users;
   const size_t limit = std::min(request.limit, kMembersPageMax);
+  const auto is_away = [](const RoomMembers::SocketMember& member) {
+    return member.is_away;
+  };
   if (request.what == MembersRequest::What::kSockets) {
     members_.ForEachSocket(
         room, request.after, [&](const RoomMembers::SocketMember& member) {
@@ -255,8 +263,7 @@ MembersPage LocalLog::ReadMembers(const MembersRequest& request) const {
         });
   } else if (request.what == MembersRequest::What::kUsers) {
     members_.ForEachUser(
-        room, request.after,
-        [](const RoomMembers::SocketMember& member) { return member.is_away; },
+        room, request.after, is_away,
         [&](const RoomMembers::UserMember& member) {
           page.more = page.users.size() == limit;
           if (page.more) return false;
@@ -264,6 +271,13 @@ MembersPage LocalLog::ReadMembers(const MembersRequest& request) const {
               {std::string(member.name), member.sockets, member.is_away});
           return true;
         });
+  } else if (request.what == MembersRequest::What::kUser) {
+    if (const auto member = members_.FindUser(room, request.user, is_away)) {
+      page.users.push_back(
+          {std::string(member->name), member->sockets, member->is_away});
+    }
+    page.last_seen_ms =
+        last_seen_.Of(request.room.name_space(), request.user).value_or(0);
   } else if (request.what == MembersRequest::What::kRooms) {
     members_.ForEachRoom(
         request.room.name_space(), request.after,

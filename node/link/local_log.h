@@ -16,11 +16,13 @@
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "base/position.h"
+#include "base/presence_limits.h"
 #include "base/room_key.h"
 #include "base/shared_bytes.h"
 #include "node/link/backplane.h"
 #include "node/socketio/socketio_limits.h"
 #include "proto/event_columns.h"
+#include "sessions/last_seen.h"
 #include "sessions/room_members.h"
 #include "sessions/session_table.h"
 #include "users/user_expiries.h"
@@ -115,6 +117,7 @@ class LocalLog {
   size_t bytes_ = 0;
   SessionTable sessions_{kLocalSessionsMax};
   RoomMembers members_;
+  LastSeen last_seen_{kLastSeenUsersMax};
   UserExpiries user_expiries_;
 };
 

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "node/socketio/socketio_limits.h"
 #include "proto/sessions.pb.h"
+#include "test/status_matchers.h"
 
 namespace roomlog {
 namespace {
@@ -148,6 +149,38 @@ TEST_F(LocalLogTest, KeepsSessionsAsTheBrokerDoes) {
   now_ms_ += 200;
   log_.Settle(now_ms_, deliver);
   EXPECT_THAT(notices, ElementsAre("0 fenced 7", "1 expired 8"));
+}
+
+TEST_F(LocalLogTest, TellsOfAUserAndWhenHeWasOnlineLast) {
+  const auto apply = [&](proto::SessionOperation operation) {
+    operation.set_name_space("/");
+    operation.set_private_id("private-id-123456789");
+    operation.set_claim(7);
+    return log_.Do(
+        0,
+        {Key(""), proto::EVENT_FLAG_SESSION, "", operation.SerializeAsString()},
+        now_ms_, [](size_t, const RoomEvent&) {});
+  };
+  const auto ask = [&] {
+    MembersRequest request{.room = Key("hall"), .user = "ann"};
+    request.what = MembersRequest::What::kUser;
+    return log_.ReadMembers(request);
+  };
+  proto::SessionOperation open;
+  open.mutable_open()->set_socket_id("socket-id-1234567890");
+  open.mutable_open()->set_notice_room("loop0");
+  open.mutable_open()->set_window_ms(1000);
+  open.mutable_open()->set_user("ann");
+  open.mutable_open()->add_rooms("hall");
+  ASSERT_THAT(apply(open).status(), IsOk());
+  EXPECT_THAT(ask().users, ElementsAre(MembersPage::User{"ann", 1}));
+  EXPECT_EQ(ask().last_seen_ms, 0);
+  now_ms_ = 5000;
+  proto::SessionOperation close;
+  close.mutable_close();
+  ASSERT_THAT(apply(close).status(), IsOk());
+  EXPECT_THAT(ask().users, IsEmpty());
+  EXPECT_EQ(ask().last_seen_ms, 5000);
 }
 
 TEST_F(LocalLogTest, ReadsPagesBothWays) {

@@ -17,6 +17,8 @@ proto::ReadMembers::What WhatOf(MembersRequest::What what) {
       return proto::ReadMembers::WHAT_USERS;
     case MembersRequest::What::kRooms:
       return proto::ReadMembers::WHAT_ROOMS;
+    case MembersRequest::What::kUser:
+      return proto::ReadMembers::WHAT_USER;
     case MembersRequest::What::kCounts:
       break;
   }
@@ -30,6 +32,7 @@ MembersPage PageOf(const proto::Members& answer, Epoch epoch) {
   page.user_count = answer.user_count();
   page.more = answer.more();
   page.has_feed = answer.has_feed();
+  page.last_seen_ms = static_cast<int64_t>(answer.last_seen_ms());
   for (const proto::Members::Socket& socket : answer.sockets()) {
     page.sockets.push_back({socket.id(), socket.user(), socket.away()});
   }
@@ -64,6 +67,7 @@ std::optional<proto::ReadMembers> MemberQuestions::TakeNext() {
   message.set_room(request.room.text());
   message.set_what(WhatOf(request.what));
   message.set_after(request.after);
+  message.set_user(request.user);
   message.set_limit(
       static_cast<uint32_t>(std::min(request.limit, kMembersPageMax)));
   return message;

@@ -3,6 +3,7 @@
 #define ROOMLOG_NODE_LINK_MEMBERS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,14 +15,16 @@ namespace roomlog {
 // Of the room with the empty name, everybody in the namespace.
 struct MembersRequest {
   // kRooms: those of the namespace that somebody is in; `room` is the one with
-  // the empty name.
-  enum class What { kCounts, kSockets, kUsers, kRooms };
+  // the empty name. kUser: `user`, as a page of users with
+  // him or nobody on it.
+  enum class What { kCounts, kSockets, kUsers, kRooms, kUser };
 
   RoomKey room;
   What what = What::kCounts;
   // The page begins beyond this id of a socket, or name of a user or a room, in
   // the order of their bytes.
   std::string after;
+  std::string user = {};
   size_t limit = 0;  // At most kMembersPageMax come; `more` tells.
 };
 
@@ -61,6 +64,9 @@ struct MembersPage {
   bool more = false;  // The room has more beyond this page.
   // Who comes and goes is told in the room that PresenceRoomOf() names.
   bool has_feed = false;
+  // Of kUser, in milliseconds since 1970: when his last socket left the
+  // namespace. 0 while he is online there, and if nobody knows.
+  int64_t last_seen_ms = 0;
 };
 
 }  // namespace roomlog

@@ -113,8 +113,9 @@ void Namespace::Presence(absl::string_view room, PresenceQuery query,
     return;
   }
   core_->OnSomeLoop(
-      [request = MembersRequest{*std::move(key), query.what,
-                                std::move(query.after), query.limit},
+      [request =
+           MembersRequest{*std::move(key), query.what, std::move(query.after),
+                          std::move(query.user), query.limit},
        done = std::move(done)](ServerLoop& loop) mutable {
         loop.ReadMembers(std::move(request), std::move(done));
       });

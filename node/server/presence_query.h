@@ -10,13 +10,15 @@
 namespace roomlog {
 
 // Counts always come; a page of those who are there if `what` asks for it, or,
-// of the room with the empty name, of the namespace's rooms (kRooms).
+// of the room with the empty name, of the namespace's rooms (kRooms). With kUser
+// it has `user` or nobody, and MembersPage::last_seen_ms is told.
 struct PresenceQuery {
   using What = MembersRequest::What;
 
   What what = What::kCounts;
   // The page begins beyond this: the last id, or name, of the page before.
   std::string after = {};
+  std::string user = {};
   size_t limit = 100;  // At most kMembersPageMax.
 };
 

@@ -155,13 +155,25 @@ test("who is in a room, a server is told by the broker: of all servers and edges
   assert.deepEqual((await adapter.roomsWithMembers({ after: "annex" })).rooms.find(({ room }) => room === "hall"),
     { room: "hall", sockets: 3, users: 2 });
   await assert.rejects(adapter.presence("$roomlog/x"), { code: "invalid" });
+  const jan = async () => {
+    const { list, lastSeen } = await adapter.presence("", { user: "jan" });
+    return [list, lastSeen];
+  };
+  assert.deepEqual(await jan(), [[{ user: "jan", sockets: 1, away: false }], null]);
+  const before = Date.now();
+  clients[2].disconnect();
+  await until(async () => (await jan())[1] !== null, "jan to be gone");
+  const [list, lastSeen] = await jan();
+  assert.deepEqual(list, []);
+  assert.ok(lastSeen >= before && lastSeen <= Date.now(), `${lastSeen}`);
+  await assert.rejects(adapter.presence("hall", { user: "" }), { code: "invalid" });
   await assert.rejects(adapter.presence("hall", { list: "all" }), { code: "invalid" });
   await assert.rejects(adapter.presence("hall", { list: "users", limit: 0 }), { code: "invalid" });
   // While the broker is away it waits.
   await cluster.broker.kill("SIGKILL");
   const asked = adapter.presence("hall");
   await cluster.restartBroker();
-  assert.equal((await asked).sockets, 3);
+  assert.equal((await asked).sockets, 2);
 });
 
 test("a user is put out on all servers and edges", async () => {

@@ -127,6 +127,39 @@ story("the broker killed and started again knows who is where", async (cluster) 
   await hasCounts(asker, "lobby", 0, 0);
 });
 
+story("when a user was online last is told, and outlives the broker", async (cluster) => {
+  const nodes = [await userNode(cluster, "seen-a"), await userNode(cluster, "seen-b")];
+  const phone = await userClient(cluster, nodes[0], "anna", ["lobby"]);
+  const laptop = await userClient(cluster, nodes[1], "anna", []);
+  const asker = await cluster.client(0);
+  const anna = async (room = "") => {
+    const { ok, list, last_seen: lastSeen } = await presence(asker, room, { user: "anna" });
+    assert.ok(ok);
+    return { list, lastSeen };
+  };
+  await until(async () => (await anna()).list[0]?.sockets === 2, "both of her sockets");
+  assert.deepEqual(await anna("lobby"), { list: [{ user: "anna", sockets: 1, away: false }], lastSeen: null });
+  phone.socket.disconnect();
+  await until(async () => (await anna("lobby")).list.length === 0, "her to have left the room");
+  assert.deepEqual(await anna("lobby"), { list: [], lastSeen: null }, "she is online");
+  const before = Date.now();
+  laptop.socket.disconnect();
+  await until(async () => (await anna()).lastSeen !== null, "her to be gone");
+  const { list, lastSeen } = await anna();
+  assert.deepEqual(list, []);
+  assert.ok(lastSeen >= before && lastSeen <= Date.now(), `${before} ${lastSeen}`);
+  await cluster.broker.kill("SIGKILL");
+  await cluster.restartBroker();
+  assert.equal((await anna()).lastSeen, lastSeen);
+  // A killed node's users are gone once they do not come back.
+  const cas = await userClient(cluster, nodes[0], "cas", []);
+  cas.socket.io.reconnection(false);
+  await nodes[0].kill("SIGKILL");
+  const told = async () => (await presence(asker, "", { user: "cas" })).last_seen;
+  await until(async () => (await told()) !== null, "the end of the lease", 60_000);
+  assert.ok((await told()) > lastSeen);
+});
+
 story("whoever watches hears every coming and going once, in order, through a killed broker and a lost connection",
   { brokerFlags: ["--presence_feed=/:lobby;/:"] }, async (cluster) => {
     const nodes = [await userNode(cluster, "users-a"), await userNode(cluster, "users-b")];
