@@ -13,6 +13,7 @@ import { IncomingEvents } from "./incoming_events.js";
 import * as limits from "./limits.js";
 import { formatPosition } from "./position.js";
 import { type PageOptions, type Presence, type PresenceOptions, readPresence, readRooms, type Rooms } from "./presence.js";
+import { type PresenceChange, type PresenceWatchOptions, watchPresence } from "./presence_watch.js";
 import { type FetchedSocket, fromWire } from "./remote_socket.js";
 import { Replays, type ReplayOptions, type ReplayResult } from "./replay.js";
 import { looksLikeSocketId, nodeRoomKey, roomKey } from "./room_key.js";
@@ -374,6 +375,15 @@ export class RoomlogAdapter extends Adapter {
   // with a RoomlogError: "unavailable", "invalid".
   async presence(room: string, options: PresenceOptions = {}): Promise<Presence> {
     return readPresence(this.#node.link, this.#namespace, room, options);
+  }
+  // Calls back when a socket joins the room or leaves it, on whatever server or edge, in
+  // order; of the empty name, when it comes or goes. Resolves once it hears of all that
+  // comes, to what ends it. Rejects with a RoomlogError: "invalid" (the broker keeps no
+  // feed of the room), "unavailable".
+  async watchPresence(
+    room: string, listener: (change: PresenceChange) => void, options: PresenceWatchOptions = {},
+  ): Promise<() => void> {
+    return watchPresence(this.#node, this.#namespace, room, listener, options);
   }
   // The rooms of the namespace that somebody is in, by their names.
   async roomsWithMembers(options: PageOptions = {}): Promise<Rooms> {

@@ -8,6 +8,7 @@ export type { PublishOptions, PublishResult } from "./adapter.js";
 export { createEmitter, type Emitter, type EmitterOptions } from "./emitter.js";
 export type { GapEvent, HistoryEvent, HistoryOptions, HistoryResult } from "./history.js";
 export type { PageOptions, Presence, PresenceOptions, Rooms } from "./presence.js";
+export type { PresenceChange, PresenceWatchOptions } from "./presence_watch.js";
 export type { ReplayOptions, ReplayResult } from "./replay.js";
 export { createShadow, type Shadow, type ShadowOptions, type ShadowReport } from "./shadow.js";
 export { RoomlogError, type RoomlogErrorCode } from "./roomlog_error.js";

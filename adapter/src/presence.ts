@@ -50,7 +50,7 @@ export async function readPresence(
   if (what !== "counts" && what !== "users" && what !== "sockets") {
     throw new RoomlogError("invalid", "list is \"users\" or \"sockets\"");
   }
-  const page = await ask(link, { room: roomKey(namespace, room), what, ...pageOf(options) });
+  const page = await membersOf(link, { room: roomKey(namespace, room), what, ...pageOf(options) });
   return {
     offset: formatPosition(page.at), sockets: page.socketCount, users: page.userCount,
     ...(what === "counts" ? {} : { list: page[what], more: page.more }),
@@ -61,7 +61,7 @@ async function readUser(link: BrokerLink, namespace: string, room: string, user:
   if (user === "" || Buffer.byteLength(user) > limits.kUserNameBytesMax) {
     throw new RoomlogError("invalid", "user is the name of a user, of at most 255 bytes");
   }
-  const page = await ask(link, { room: roomKey(namespace, room), what: "user", user, after: "", limit: 1 });
+  const page = await membersOf(link, { room: roomKey(namespace, room), what: "user", user, after: "", limit: 1 });
   return {
     offset: formatPosition(page.at), sockets: page.socketCount, users: page.userCount,
     list: page.users, more: false, lastSeen: page.lastSeenMs || null,
@@ -69,7 +69,7 @@ async function readUser(link: BrokerLink, namespace: string, room: string, user:
 }
 
 export async function readRooms(link: BrokerLink, namespace: string, options: PageOptions): Promise<Rooms> {
-  const page = await ask(link, { room: nodeRoomKey(namespace, ""), what: "rooms", ...pageOf(options) });
+  const page = await membersOf(link, { room: nodeRoomKey(namespace, ""), what: "rooms", ...pageOf(options) });
   return { offset: formatPosition(page.at), rooms: page.rooms, more: page.more };
 }
 
@@ -78,7 +78,7 @@ function pageOf({ after = "", limit = kMembersDefault }: PageOptions): { after: 
   return { after, limit: Math.min(limit, kMembersPageMax) };
 }
 
-function ask(link: BrokerLink, request: MembersRequest): Promise<MembersPage> {
+export function membersOf(link: BrokerLink, request: MembersRequest): Promise<MembersPage> {
   return new Promise((done, fail) => {
     link.readMembers(request, (error, page) => (error ? fail(error) : done(page!)));
   });

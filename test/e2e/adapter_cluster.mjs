@@ -37,8 +37,8 @@ export class AdapterCluster {
   async startBroker(...flags) {
     this.brokerAddress = await this.broker.start(["--listen=tcp://127.0.0.1:0", ...flags]);
   }
-  async restartBroker() {
-    await this.broker.start([`--listen=${this.brokerAddress}`]);
+  async restartBroker(...flags) {
+    await this.broker.start([`--listen=${this.brokerAddress}`, ...flags]);
   }
 
   async addServer(name, ...flags) {

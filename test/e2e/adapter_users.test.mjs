@@ -176,6 +176,48 @@ test("who is in a room, a server is told by the broker: of all servers and edges
   assert.equal((await asked).sockets, 2);
 });
 
+test("who comes into a room and goes, a server is told in order, also while the broker was away", async () => {
+  const recovers = { connectionStateRecovery: { maxDisconnectionDuration: 120_000 } };
+  const fed = new AdapterCluster();
+  const kFeed = "--presence_feed=/:stage";
+  await fed.startBroker(kFeed);
+  const servers = [0, 1].map(() => fed.serve(createAdapter({ broker: fed.brokerAddress }), (server) => {
+    server.use((socket, next) => {
+      socket.data.user = socket.handshake.auth.user;
+      next();
+    });
+    server.on("connection", (socket) => socket.on("go", async (act, ack) => {
+      await socket[act]("stage");
+      ack();
+    }));
+  }, recovers));
+  const { adapter } = servers[0].of("/");
+  const heard = [];
+  const stop = await adapter.watchPresence("stage", (change) => heard.push(change));
+  const comes = async (user) => {
+    const client = await come(servers[1].address, user);
+    await client.emitWithAck("go", "join");
+    return client;
+  };
+  const kim = await comes("kim");
+  await until(() => heard.length === 1, "the first to come");
+  const { offset, time, ...first } = heard[0];
+  assert.deepEqual(first, { room: "stage", change: "join", socket: kim.id, user: "kim", first: true, sockets: 1, users: 1 });
+  assert.match(offset, /^[0-9a-f]+-[0-9a-f]+$/);
+  assert.ok(Math.abs(time - Date.now()) < 60_000);
+  await fed.broker.kill("SIGKILL");
+  const leaves = kim.emitWithAck("go", "leave");
+  await fed.restartBroker(kFeed);
+  await leaves;
+  const again = await comes("kim");
+  again.disconnect();
+  await until(() => heard.length === 4, () => `all of it, not ${JSON.stringify(heard)}`);
+  assert.deepEqual(heard.slice(1).map(({ change, first, last, sockets }) => [change, first ?? last, sockets]),
+    [["leave", true, 0], ["join", true, 1], ["leave", true, 0]]);
+  stop();
+  await assert.rejects(adapter.watchPresence("hall", () => {}), { code: "invalid", message: /--presence_feed/ });
+});
+
 test("a user is put out on all servers and edges", async () => {
   const edge = cluster.nodes[0];
   const dans = [await come(one.address, "dan"), await come(other.address, "dan"), await come(edge.address, "dan")];
