@@ -123,7 +123,8 @@ class UserOperationsTest : public ::testing::Test {
     query.bytes_max = size_t{1} << 20;
     query.now_ms = now_ms_;
     std::vector<std::string> packets;
-    for (const EventView& event : log_->Read(query)->events) {
+    const absl::StatusOr<ReadPage> page = log_->Read(query);
+    for (const EventView& event : page->events) {
       packets.emplace_back(event.packet);
     }
     return packets;

@@ -1,11 +1,15 @@
 // Polling through balancers that send each request to another node.
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Client } from "./client.mjs";
-import { story } from "./cluster.mjs";
+import { Program, story } from "./cluster.mjs";
 import { roundRobin } from "./round_robin.mjs";
 import { until } from "./until.mjs";
 
+const kHere = fileURLToPath(new URL(".", import.meta.url));
+const kBinaries = resolve(process.env.ROOMLOG_BIN ?? join(kHere, "../../bazel-bin"));
 const kEdges = ["node-a", "node-b", "node-c"];
 
 // A cluster behind such a balancer.
@@ -73,6 +77,24 @@ story("reading and writing on a node that does not have the session", { edges: k
   assert.deepEqual(await engine(b.address, { sid, method: "POST", body: "40" }), { status: 200, text: "ok" });
   const { text } = await engine(c.address, { sid });
   assert.match(text, /^40\{"sid":/);
+});
+
+story("the heartbeat keeps a client whose every request comes to another node", { edges: [] }, async (cluster) => {
+  // Whoever answers no ping is gone after 2.3 s, so before the ninth.
+  const nodes = ["a", "b", "c"].map((name) => new Program(name, join(kBinaries, "test/e2e/library_server"), [
+    `--broker=${cluster.brokerAddress}`, `--name=${name}`, "--ping_interval=300ms", "--ping_timeout=2s"]));
+  cluster.programs.push(...nodes);
+  await Promise.all(nodes.map((node) => node.start()));
+  for (const { address } of nodes) await until(async () => (await fetch(new URL("/healthz", address))).ok, "the nodes");
+  const balancer = await roundRobin(nodes.map(({ address }) => address));
+  const { socket } = await pollingClient(cluster, balancer.address, { reconnection: false });
+  let pings = 0;
+  await new Promise((done, fail) => {
+    socket.io.on("ping", () => ++pings === 9 && done());
+    socket.on("disconnect", (why) => fail(new Error(`after ${pings} pings: ${why}`)));
+  });
+  for (const count of balancer.counts) assert.ok(count > 3, `${balancer.counts}`);
+  balancer.close();
 });
 
 story("closing on another node than the one where the poll waits", { edges: kEdges }, async (cluster) => {
