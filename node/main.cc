@@ -67,6 +67,10 @@ ABSL_FLAG(
 ABSL_FLAG(absl::Duration, recovery_window, absl::Minutes(2),
           "How long a client that was cut off may stay away and still get, on "
           "any node, what it missed, without asking for it; 0: it may not.");
+ABSL_FLAG(bool, follow_namespaces, false,
+          "For edges beside servers of your own: what those say to whole "
+          "namespaces or to single sockets reaches the clients here, and they "
+          "find and disconnect them. Each client costs a little more.");
 ABSL_FLAG(std::string, name, "",
           "What people call this node. Empty: host name and port.");
 
@@ -188,8 +192,8 @@ absl::Status Run() {
     }
     options.recovery.emplace(RecoveryOptions{.window = window});
   }
-  // The application speaks of rooms, never of a whole namespace.
-  options.follow_namespaces = false;
+  // The application itself speaks of rooms, never of a whole namespace.
+  options.follow_namespaces = absl::GetFlag(FLAGS_follow_namespaces);
   options.log = LogLine;
 
   absl::StatusOr<std::unique_ptr<EdgeAccess>> access =
