@@ -5,6 +5,7 @@ import { Dealer } from "zeromq";
 import type {
   Done, HistoryPage, MembersPage, MembersRequest, PublishAnswer, PublishRequest, ReadRequest, RoomFollower, RoomHandle,
 } from "./backplane.js";
+import type { CurveKeys } from "./curve_keys.js";
 import { LinkCore } from "./link_core.js";
 import { joinFrame, splitFrame } from "./frame.js";
 import * as limits from "./limits.js";
@@ -13,6 +14,7 @@ const debug = debugModule("roomlog:link");
 
 export interface BrokerLinkOptions {
   broker: string; // "tcp://127.0.0.1:7400"
+  keys: CurveKeys | null; // Null: the broker asks for none.
   name: string;
   publishTimeoutMs: number;
   queuedEventsMax: number;
@@ -39,6 +41,7 @@ export class BrokerLink {
     const routingId = `node-${randomBytes(16).toString("hex")}`;
     this.#socket = new Dealer({
       routingId,
+      ...options.keys,
       // Credit bounds what waits for the broker; ZeroMQ's own bound would drop.
       sendHighWaterMark: 0,
       receiveHighWaterMark: 0,

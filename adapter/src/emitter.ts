@@ -1,6 +1,7 @@
 // Emits from processes without sockets.
 import { hostname } from "node:os";
 import { BrokerLink } from "./broker_link.js";
+import { type KeyOptions, readCurveKeys } from "./curve_keys.js";
 import { EventFlag } from "./generated/proto/events.js";
 import { Envelope } from "./generated/proto/node_messages.js";
 import * as limits from "./limits.js";
@@ -9,7 +10,7 @@ import { looksLikeSocketId, roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
 import { addressPacket, encodeEvent, storePacket, storeValues } from "./stored_packet.js";
 
-export interface EmitterOptions {
+export interface EmitterOptions extends KeyOptions {
   // Where the broker listens: "tcp://127.0.0.1:7400".
   broker: string;
   // What people call this process, in the broker's log.
@@ -29,6 +30,7 @@ const kReservedEvents = new Set(
 export function createEmitter(options: EmitterOptions): Emitter {
   const link = new BrokerLink({
     broker: options.broker,
+    keys: readCurveKeys(options),
     name: options.name ?? `emitter:${hostname()}:${process.pid}`,
     publishTimeoutMs: options.publishTimeout ?? limits.kPublishTimeoutMs,
     queuedEventsMax: limits.kQueuedPublishesMax,

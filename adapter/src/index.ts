@@ -2,9 +2,11 @@
 import { hostname } from "node:os";
 import { RoomlogAdapter } from "./adapter.js";
 import { ClusterNode } from "./cluster_node.js";
+import { type KeyOptions, readCurveKeys } from "./curve_keys.js";
 import * as limits from "./limits.js";
 
 export type { PublishOptions, PublishResult } from "./adapter.js";
+export type { KeyOptions } from "./curve_keys.js";
 export { createEmitter, type Emitter, type EmitterOptions } from "./emitter.js";
 export type { GapEvent, HistoryEvent, HistoryOptions, HistoryResult } from "./history.js";
 export type { PageOptions, Presence, PresenceOptions, Rooms } from "./presence.js";
@@ -15,7 +17,7 @@ export { RoomlogError, type RoomlogErrorCode } from "./roomlog_error.js";
 export type { User, UserChanged, UserChangeOptions, UserState, WatchedUserState } from "./user.js";
 export { RoomlogAdapter };
 
-export interface AdapterOptions {
+export interface AdapterOptions extends KeyOptions {
   // Where the broker listens: "tcp://127.0.0.1:7400".
   broker: string;
   // What people call this server, in the broker's log: 1 to 255 bytes. The host's
@@ -39,6 +41,7 @@ export function createAdapter(options: AdapterOptions): (nsp: unknown) => Roomlo
   if (typeof broker !== "string") throw new TypeError("createAdapter() needs the address of a broker");
   const linkOptions = {
     broker,
+    keys: readCurveKeys(options),
     name: options.name ?? `${hostname()}:${process.pid}`,
     publishTimeoutMs: options.publishTimeout ?? limits.kPublishTimeoutMs,
     queuedEventsMax: options.queuedEventsMax ?? limits.kQueuedPublishesMax,

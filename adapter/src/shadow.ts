@@ -5,6 +5,7 @@ import type { Adapter, BroadcastOptions } from "socket.io-adapter";
 import type { RoomEvent } from "./backplane.js";
 import { randomId } from "./broker_link.js";
 import { ClusterNode } from "./cluster_node.js";
+import { type KeyOptions, readCurveKeys } from "./curve_keys.js";
 import { FollowedRooms } from "./followed_rooms.js";
 import * as limits from "./limits.js";
 import { roomKey } from "./room_key.js";
@@ -13,7 +14,7 @@ import { type ShadowCounts, ShadowRoom, type ShadowTag } from "./shadow_room.js"
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Any = any;
 
-export interface ShadowOptions {
+export interface ShadowOptions extends KeyOptions {
   broker: string;
   // What delivers: what the other package's createAdapter() gave.
   delivers: (nsp: Any) => Adapter;
@@ -44,6 +45,7 @@ export function createShadow(options: ShadowOptions): Shadow {
   const namespaces = new Set<ShadowNamespace>();
   const linkOptions = {
     broker: options.broker,
+    keys: readCurveKeys(options),
     name: options.name ?? `${hostname()}:${process.pid} (shadow)`,
     publishTimeoutMs: limits.kPublishTimeoutMs,
     queuedEventsMax: limits.kQueuedPublishesMax,

@@ -5,6 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { createAdapter, createEmitter } from "../../adapter/dist/esm/index.js";
+import { Server } from "./adapter_cluster.mjs";
 import { Client } from "./client.mjs";
 import { Program, kBinaries, story } from "./cluster.mjs";
 import { until } from "./until.mjs";
@@ -71,6 +73,34 @@ story("a node with no key or a wrong one gets nowhere, and the broker's log says
   const lines = cluster.broker.log.filter((line) => line.includes("turned away")).length;
   assert.ok(lines <= 15, `${lines} lines`);
   assert.ok((await (await cluster.client(0)).publish("lobby", "message", 1)).ok);
+});
+
+story("servers on Node.js and emitters come with keys, and not without", {
+  edges: ["node"], brokerFlags: brokerFlags(allow(join(directory, "servers"), node)), edgeFlags: edgeFlags(node),
+}, async (cluster) => {
+  const member = await cluster.client(0);
+  await member.join("lobby");
+  const options = (keys) => ({ broker: cluster.brokerAddress, publishTimeout: 2000, ...keys });
+  const right = createEmitter(options({ keyFile: node.file, brokerKey: broker.key }));
+  const wrong = [
+    createEmitter(options({})),
+    createEmitter(options({ keyFile: stranger.file, brokerKey: broker.key })),
+    createEmitter(options({ keyFile: node.file, brokerKey: stranger.key })),
+  ];
+  const server = new Server(0, { adapter: createAdapter(options({ keyFile: node.file, brokerKey: broker.key })) });
+  try {
+    assert.match((await right.publish("lobby", "message", ["of an emitter"], { meta: true })).offset, /-/);
+    await server.of("/").adapter.publish("lobby", "message", ["of a server"], { meta: true });
+    assert.deepEqual((await member.hears(2, "lobby")).map(({ data }) => data), ["of an emitter", "of a server"]);
+    for (const each of wrong) await assert.rejects(each.publish("lobby", "message", ["stray"]), { code: "unavailable" });
+    await logged(cluster.broker, new RegExp(`turned away: its key ${stranger.key} is not in`));
+    await logged(cluster.broker, /turned away: it takes us for a broker with another key/);
+    assert.deepEqual((await right.publish("lobby", "message", ["after"], { id: "1", meta: true })).duplicate, false);
+    assert.equal((await member.hears(3, "lobby")).at(-1).data, "after");
+  } finally {
+    await Promise.all([server.close(), right.close(), ...wrong.map((each) => each.close())]);
+  }
+  assert.throws(() => createAdapter(options({ keyFile: node.file })), TypeError);
 });
 
 story("nodes are allowed and disallowed while the broker runs", {
