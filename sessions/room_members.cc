@@ -180,9 +180,4 @@ std::optional<RoomMembers::UserMember> RoomMembers::FindUser(
   return Shown(*room, *found->first, found->second, is_away);
 }
 
-bool RoomMembers::IsOnline(absl::string_view name_space,
-                           absl::string_view user) const {
-  return users_.contains(NameIn(name_space, user));
-}
-
 }  // namespace roomlog

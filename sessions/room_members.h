@@ -75,8 +75,6 @@ class RoomMembers {
   std::optional<UserMember> FindUser(absl::string_view room,
                                      absl::string_view name,
                                      IsAway is_away) const;
-  // Whether he has a socket in the namespace.
-  bool IsOnline(absl::string_view name_space, absl::string_view user) const;
   // The same as ForEachUser() for the rooms of a namespace that somebody is in,
   // without that of the empty name, by their names.
   void ForEachRoom(absl::string_view name_space, absl::string_view after,

@@ -58,7 +58,7 @@ export interface MembersPage {
   users: { user: string; sockets: number; away: boolean }[];
   rooms: { room: string; sockets: number; users: number }[];
   more: boolean;
-  lastSeenMs: number; // Of "user"; 0 while he is online, and if nobody knows.
+  lastSeenMs: number; // Of "user" and the room ""; 0 while he is online, and if nobody knows.
   hasFeed: boolean; // Who comes and goes is told in a room of its own.
 }
 

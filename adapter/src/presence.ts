@@ -19,7 +19,7 @@ export interface PageOptions {
 export interface PresenceOptions extends PageOptions {
   // A page of those who are there, beside how many they are.
   list?: "users" | "sockets";
-  // In the place of a list: this user alone, and when he was online last.
+  // In the place of a list: this user alone; of the room "" also when he was online last.
   user?: string;
 }
 
@@ -31,7 +31,7 @@ export interface Presence {
   // knows whose it is; `away`: the connection is lost, and may come back.
   list?: MembersPage["sockets"] | MembersPage["users"];
   more?: boolean; // There are more beyond the page.
-  // With `user`: when his last socket left the namespace, in milliseconds since 1970.
+  // With `user`, of the room "": when his last socket left the namespace, in milliseconds since 1970.
   // Null while he is online there, and if nobody knows.
   lastSeen?: number | null;
 }
@@ -64,7 +64,7 @@ async function readUser(link: BrokerLink, namespace: string, room: string, user:
   const page = await membersOf(link, { room: roomKey(namespace, room), what: "user", user, after: "", limit: 1 });
   return {
     offset: formatPosition(page.at), sockets: page.socketCount, users: page.userCount,
-    list: page.users, more: false, lastSeen: page.lastSeenMs || null,
+    list: page.users, more: false, ...(room === "" ? { lastSeen: page.lastSeenMs || null } : {}),
   };
 }
 

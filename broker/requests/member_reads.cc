@@ -79,11 +79,11 @@ proto::Members MemberReads::Answer(
             members_.FindUser(room->text(), read.user(), is_away)) {
       add_user(*member);
     }
-    const auto seen =
-        last_seen_.find(LastSeen::RowKey(room->name_space(), read.user()));
-    if (seen != last_seen_.end() &&
-        !members_.IsOnline(room->name_space(), read.user())) {
-      answer.set_last_seen_ms(seen->second);
+    // Who may know it of one room need not know it of all.
+    if (room->room().empty() && answer.users().empty()) {
+      const auto seen =
+          last_seen_.find(LastSeen::RowKey(room->name_space(), read.user()));
+      if (seen != last_seen_.end()) answer.set_last_seen_ms(seen->second);
     }
   } else if (read.what() == proto::ReadMembers::WHAT_ROOMS) {
     members_.ForEachRoom(

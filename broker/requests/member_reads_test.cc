@@ -185,7 +185,7 @@ TEST_F(MemberReadsTest, PagesTheRoomsOfANamespace) {
 TEST_F(MemberReadsTest, TellsOfOneUserAndWhenHeWasOnlineLast) {
   const auto ask = [this](std::string user) {
     asked_user_ = std::move(user);
-    Ask(proto::ReadMembers::WHAT_USER);
+    Ask(proto::ReadMembers::WHAT_USER, "", 1, Room(""));
   };
   const auto seen = [](absl::string_view user,
                        std::optional<std::string> when) {
@@ -203,6 +203,10 @@ TEST_F(MemberReadsTest, TellsOfOneUserAndWhenHeWasOnlineLast) {
   for (const char* user : {"ann", "bob", "cas", "dan"}) ask(user);
   EXPECT_THAT(Answers(), ElementsAre("2 of 2 at 8: ann*1", "2 of 2 at 8: bob*1",
                                      "2 of 2 at 8: seen 500", "2 of 2 at 8:"));
+  asked_user_ = "cas";
+  Ask(proto::ReadMembers::WHAT_USER);
+  EXPECT_THAT(Answers(), ElementsAre("2 of 2 at 8:"))
+      << "who asks for one room is not told who was in another";
 }
 
 TEST_F(MemberReadsTest, WaitsUntilAllThatTheLogRemembersIsKnown) {

@@ -122,7 +122,7 @@ std::string PresenceAnswerJson(absl::string_view room, PresenceQuery::What what,
                     ",\"away\":", BoolName(user.is_away), "}");
   }
   absl::StrAppend(&json, "],\"more\":", BoolName(page.more));
-  if (what == PresenceQuery::What::kUser) {
+  if (what == PresenceQuery::What::kUser && room.empty()) {
     absl::StrAppend(
         &json, ",\"last_seen\":",
         page.last_seen_ms == 0 ? "null" : absl::StrCat(page.last_seen_ms));

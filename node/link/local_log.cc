@@ -276,8 +276,11 @@ MembersPage LocalLog::ReadMembers(const MembersRequest& request) const {
       page.users.push_back(
           {std::string(member->name), member->sockets, member->is_away});
     }
-    page.last_seen_ms =
-        last_seen_.Of(request.room.name_space(), request.user).value_or(0);
+    // Who may know it of one room need not know it of all.
+    if (request.room.room().empty()) {
+      page.last_seen_ms =
+          last_seen_.Of(request.room.name_space(), request.user).value_or(0);
+    }
   } else if (request.what == MembersRequest::What::kRooms) {
     members_.ForEachRoom(
         request.room.name_space(), request.after,

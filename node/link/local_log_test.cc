@@ -161,8 +161,8 @@ TEST_F(LocalLogTest, TellsOfAUserAndWhenHeWasOnlineLast) {
         {Key(""), proto::EVENT_FLAG_SESSION, "", operation.SerializeAsString()},
         now_ms_, [](size_t, const RoomEvent&) {});
   };
-  const auto ask = [&] {
-    MembersRequest request{.room = Key("hall"), .user = "ann"};
+  const auto ask = [&](absl::string_view room = "") {
+    MembersRequest request{.room = Key(room), .user = "ann"};
     request.what = MembersRequest::What::kUser;
     return log_.ReadMembers(request);
   };
@@ -181,6 +181,7 @@ TEST_F(LocalLogTest, TellsOfAUserAndWhenHeWasOnlineLast) {
   ASSERT_THAT(apply(close).status(), IsOk());
   EXPECT_THAT(ask().users, IsEmpty());
   EXPECT_EQ(ask().last_seen_ms, 5000);
+  EXPECT_EQ(ask("hall").last_seen_ms, 0) << "nobody asked for all rooms";
 }
 
 TEST_F(LocalLogTest, ReadsPagesBothWays) {

@@ -64,8 +64,9 @@ struct MembersPage {
   bool more = false;  // The room has more beyond this page.
   // Who comes and goes is told in the room that PresenceRoomOf() names.
   bool has_feed = false;
-  // Of kUser, in milliseconds since 1970: when his last socket left the
-  // namespace. 0 while he is online there, and if nobody knows.
+  // Of kUser and the room with the empty name, in milliseconds since 1970: when
+  // his last socket left the namespace. 0 while he is online there, and if
+  // nobody knows.
   int64_t last_seen_ms = 0;
 };
 

@@ -11,7 +11,7 @@ namespace roomlog {
 
 // Counts always come; a page of those who are there if `what` asks for it, or,
 // of the room with the empty name, of the namespace's rooms (kRooms). With kUser
-// it has `user` or nobody, and MembersPage::last_seen_ms is told.
+// it has `user` or nobody, and of that room MembersPage::last_seen_ms is told.
 struct PresenceQuery {
   using What = MembersRequest::What;
 
