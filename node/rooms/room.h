@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -137,6 +138,9 @@ struct Room : std::enable_shared_from_this<Room> {
   const RoomKey key;
   const RoomPackets packets;
   bool is_pinned = false;  // Followed though nobody is in it.
+  // Of a pinned room: hear of each event, after its members.
+  std::vector<std::function<void(const EventView& event, Epoch epoch)>>
+      observers;
   // None while nobody follows: the node was refused, and tries again.
   std::optional<RoomHandle> handle;
   // Of what the backplane said last; none before it ever followed.

@@ -177,6 +177,13 @@ void RoomLayer::Publish(PublishRequest request, Backplane::PublishDone done) {
 
 void RoomLayer::Pin(const RoomKey& room) { RoomOf(room).is_pinned = true; }
 
+void RoomLayer::Observe(
+    const RoomKey& room,
+    std::function<void(const EventView& event, Epoch epoch)> observer) {
+  Pin(room);
+  RoomOf(room).observers.push_back(std::move(observer));
+}
+
 void RoomLayer::FollowRaw(const RoomKey& room, RawFollower follower) {
   raw_rooms_[room] = std::move(follower);
   raw_followed_[backplane_.Follow(room)] = room;

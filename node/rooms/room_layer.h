@@ -146,6 +146,10 @@ class RoomLayer final : public RoomFollower {
 
   // Follows a room from now on, whoever is in it.
   void Pin(const RoomKey& room);
+  // The same, and `observer` hears of each of its events, but not of gaps.
+  void Observe(
+      const RoomKey& room,
+      std::function<void(const EventView& event, Epoch epoch)> observer);
   // Follows a room that no socket is ever in.
   void FollowRaw(const RoomKey& room, RawFollower follower);
 

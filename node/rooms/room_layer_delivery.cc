@@ -32,12 +32,15 @@ void RoomLayer::OnEvents(absl::Span<const RoomEvent> events) {
     }
     RoomPackets::Rendered rendered =
         room.packets.Render(event, room.position->epoch);
-    if (is_logged && !rendered.frames.empty() &&
+    if (is_logged && !rendered.frames.empty() && room.observers.empty() &&
         IsForAll(room, rendered.envelope.get())) {
       run_.Add(room, event, std::move(rendered));
     } else {
       FlushRun();
       Deliver(room, event, std::move(rendered));
+      for (const auto& observer : room.observers) {
+        observer(event, room.position->epoch);
+      }
     }
   }
   FlushRun();

@@ -38,6 +38,14 @@ Namespace& Namespace::OnSessionExpired(SessionExpiredHandler handler) {
   return *this;
 }
 
+Namespace& Namespace::OnPresence(absl::string_view room,
+                                 PresenceHandler handler) {
+  if (MayDeclare()) {
+    rules_->on_presence.emplace_back(std::string(room), std::move(handler));
+  }
+  return *this;
+}
+
 void Namespace::AddServerHandler(absl::string_view event,
                                  EventHandler handler) {
   if (!MayDeclare()) return;

@@ -68,6 +68,14 @@ class Namespace {
   // once; not if that server is gone by then. Only with
   // ServerOptions::recovery.
   Namespace& OnSessionExpired(SessionExpiredHandler handler);
+  // Called for each socket that joins the room or leaves it, on whatever node,
+  // in the order of the log, from the start of this server on; of the room with
+  // the empty name, that comes online or goes offline in the namespace. On the
+  // thread of the first loop. Only of rooms of which the broker keeps a feed
+  // (--presence_feed): else that is logged once, and nothing is heard. Changes
+  // that are missed for good are passed over; each says how many are there.
+  // Not for namespaces by pattern.
+  Namespace& OnPresence(absl::string_view room, PresenceHandler handler);
   // What other servers say by ServerSideEmit(): handlers of (args, ack), (args)
   // or nothing, called on the thread of the first loop. One server of the
   // cluster says it, each other one hears it once.

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "node/server/handlers.h"
 #include "node/server/loop_port.h"
+#include "node/server/presence_change.h"
 #include "node/server/recovery_options.h"
 #include "node/socketio/socketio_limits.h"
 
@@ -39,6 +40,8 @@ struct NamespaceRules {
   std::vector<Middleware> middlewares;
   std::vector<ConnectionHandler> on_connection;
   std::vector<SessionExpiredHandler> on_session_expired;
+  // By the room that they are about.
+  std::vector<std::pair<std::string, PresenceHandler>> on_presence;
   // Of serverSideEmit.
   absl::flat_hash_map<std::string, std::vector<EventHandler>> on_server_event;
 };

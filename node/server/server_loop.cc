@@ -7,6 +7,8 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/presence_room.h"
+#include "base/reserved_room.h"
 #include "proto/event_columns.h"
 #include "users/user_record.h"
 
@@ -34,6 +36,13 @@ ServerLoop::ServerLoop(std::shared_ptr<const ServerCore> core, size_t index,
         },
         [this] { AdmitThoseWhoWait(); });
   }
+  if (index == 0) {
+    for (const auto& [name, rules] : core_->namespaces) {
+      for (const auto& [room, handler] : rules->on_presence) {
+        ObservePresence(name, room, handler);
+      }
+    }
+  }
   if (!core_->follow_namespaces) return;
   rooms_.FollowRaw(
       *RoomKey::Make(kNodeNamespace, id_),
@@ -50,6 +59,34 @@ ServerLoop::ServerLoop(std::shared_ptr<const ServerCore> core, size_t index,
     const absl::StatusOr<RoomKey> room = RoomKey::Make(name, "");
     if (room.ok()) rooms_.Pin(*room);
   }
+}
+
+void ServerLoop::ObservePresence(const std::string& name_space,
+                                 const std::string& room,
+                                 const PresenceHandler& handler) {
+  absl::StatusOr<RoomKey> key = RoomKey::Make(name_space, room);
+  const absl::StatusOr<RoomKey> feed =
+      RoomKey::Make(name_space, PresenceRoomOf(room));
+  if (!key.ok() || !feed.ok() || IsReservedRoom(room)) {
+    return Log(absl::StrCat("nobody can be in a room named ", room));
+  }
+  rooms_.Observe(
+      *feed, [this, name_space, &handler](const EventView& event, Epoch epoch) {
+        std::optional<PresenceChange> change = ParsePresenceEvent(event.packet);
+        if (!change.has_value()) return;
+        change->position = {epoch, event.offset};
+        change->time = absl::FromUnixMillis(event.time_ms);
+        Guard("presence", name_space, [&] { handler(*change); });
+      });
+  backplane_.ReadMembers(
+      {.room = *std::move(key)},
+      [this, name_space, room](const absl::StatusOr<MembersPage>& page) {
+        if (!page.ok() || page->has_feed) return;
+        Log(absl::StrCat(
+            "nobody tells who comes and goes in the room \"", room, "\" of ",
+            name_space,
+            ": the broker's flag --presence_feed does not name it"));
+      });
 }
 
 ServerLoop::~ServerLoop() { port_->Close(); }

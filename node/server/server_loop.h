@@ -128,6 +128,10 @@ class ServerLoop final : public SocketWireHandler, private NodeEventHandler {
   // NodeEventHandler:
   void OnNodeEvent(const NodeEvent& event) override;
 
+  // Has the program's handler hear of who comes and goes.
+  void ObservePresence(const std::string& name_space, const std::string& room,
+                       const PresenceHandler& handler);
+
   void Begin(SocketWire& wire,
              const std::shared_ptr<const NamespaceRules>& rules,
              std::optional<SessionGap> gap);

@@ -16,8 +16,10 @@
 namespace roomlog {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 using What = PresenceQuery::What;
 
 struct TestServer {
@@ -56,6 +58,12 @@ class ServerPresenceTest : public ::testing::Test {
       server->io().OnConnection([this](Socket& socket) {
         sockets_[socket.id()] = &socket;
         socket.Join("lobby");
+      });
+      server->io().OnPresence("lobby", [this, index](const PresenceChange& c) {
+        heard_.push_back(absl::StrCat(
+            index, ": ", c.user, c.has_joined ? " joins " : " leaves ", c.room,
+            c.is_first_or_last ? " alone " : " ", c.socket_id, " ", c.sockets,
+            " of ", c.users, " @", c.position.offset.value()));
       });
       server->Start(backplanes_, index++, clock_);
     }
@@ -103,6 +111,7 @@ class ServerPresenceTest : public ::testing::Test {
   TestServer a_{1};
   TestServer b_{2};
   std::map<std::string, Socket*> sockets_;
+  std::vector<std::string> heard_;  // By the handlers of presence.
   std::vector<std::unique_ptr<FakeSocket>> wires_;
 };
 
@@ -136,13 +145,42 @@ TEST_F(ServerPresenceTest, WhoIsLostIsAwayAndWhoLeavesIsGone) {
             "1 of 1 ann*1(away)");
 }
 
+TEST_F(ServerPresenceTest, ProgramsHearOfEachComingAndGoing) {
+  // Here nobody keeps a feed: what the broker would say is said by hand.
+  const auto say = [this](absl::string_view body) {
+    Position said;
+    a_.loop->Publish(*RoomKey::Make("/", "$roomlog/presence/lobby"),
+                     proto::EVENT_FLAG_ROOM_APPLICATION,
+                     absl::StrCat(R"(2["roomlog:presence",)", body, "]"), "",
+                     [&](const absl::StatusOr<Published>& published) {
+                       said = published->position;
+                     });
+    backplanes_.Settle();
+    return said.offset.value();
+  };
+  EXPECT_THAT(a_.log, Contains(HasSubstr("--presence_feed does not name it")));
+  const uint64_t first =
+      say(R"({"room":"lobby","change":"join","socket":"s1","user":"ann",)"
+          R"("first":true,"sockets":1,"users":1})");
+  const uint64_t second =
+      say(R"({"room":"lobby","change":"leave","socket":"s2","user":null,)"
+          R"("last":false,"sockets":0,"users":0})");
+  say(R"({"change":"unknown"})");
+  EXPECT_THAT(heard_,
+              UnorderedElementsAre(
+                  absl::StrCat("0: ann joins lobby alone s1 1 of 1 @", first),
+                  absl::StrCat("1: ann joins lobby alone s1 1 of 1 @", first),
+                  absl::StrCat("0:  leaves lobby s2 0 of 0 @", second),
+                  absl::StrCat("1:  leaves lobby s2 0 of 0 @", second)));
+}
+
 TEST_F(ServerPresenceTest, TheUserIsSetBeforeTheClientIsLetIn) {
   FakeSocket& ann = Connect(a_, "ann");
   Socket& socket = *sockets_.at(ann.id());
   EXPECT_EQ(socket.User(), "ann");
   socket.SetUser("bob");
   EXPECT_EQ(socket.User(), "ann");
-  EXPECT_THAT(a_.log, ElementsAre(HasSubstr("cannot be set")));
+  EXPECT_THAT(a_.log, Contains(HasSubstr("cannot be set")));
   // And to be a name at all.
   EXPECT_EQ(
       sockets_.at(Connect(a_, std::string(kUserNameBytesMax + 1, 'x')).id())

@@ -305,6 +305,12 @@ int Run() {
   io.On("announce", [&io](const Args& args) {
     io.Local().Emit("announced", args[0], absl::GetFlag(FLAGS_name));
   });
+  // Those here are told who comes to the stage and goes.
+  io.OnPresence("stage", [&io](const PresenceChange& change) {
+    io.Local().Emit("stage", change.has_joined ? "join" : "leave", change.user,
+                    change.is_first_or_last,
+                    static_cast<double>(change.sockets));
+  });
   io.On("who-are-you",
         [](const Args&, const Ack& ack) { ack(absl::GetFlag(FLAGS_name)); });
   io.On("say-nothing", [](const Args&, const Ack&) {});

@@ -161,6 +161,30 @@ story("when a user was online last is told, and outlives the broker", async (clu
   assert.ok((await told()) > lastSeen);
 });
 
+story("a program hears who comes and goes, on whatever node, through a killed broker",
+  { brokerFlags: ["--presence_feed=/:stage"] }, async (cluster) => {
+    const nodes = [await userNode(cluster, "program-a"), await userNode(cluster, "program-b")];
+    const heard = await Promise.all(nodes.map(async (node) => {
+      const { socket } = await userClient(cluster, node, "listener", []);
+      const list = [];
+      socket.on("stage", (...change) => list.push(change));
+      return list;
+    }));
+    const anna = await userClient(cluster, nodes[0], "anna", ["stage"]);
+    const again = await userClient(cluster, nodes[1], "anna", ["stage"]);
+    await cluster.broker.kill("SIGKILL");
+    await cluster.restartBroker();
+    anna.socket.disconnect();
+    const all = [["join", "anna", true, 1], ["join", "anna", false, 2], ["leave", "anna", false, 1]];
+    for (const list of heard) await until(() => list.length === all.length, () => JSON.stringify(list));
+    again.socket.disconnect();
+    all.push(["leave", "anna", true, 0]);
+    for (const list of heard) {
+      await until(() => list.length === all.length, () => JSON.stringify(list));
+      assert.deepEqual(list, all);
+    }
+  });
+
 story("whoever watches hears every coming and going once, in order, through a killed broker and a lost connection",
   { brokerFlags: ["--presence_feed=/:lobby;/:"] }, async (cluster) => {
     const nodes = [await userNode(cluster, "users-a"), await userNode(cluster, "users-b")];
