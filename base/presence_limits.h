@@ -25,8 +25,8 @@ inline constexpr size_t kMembersPageMax = 1000;
 // Sockets told in one piece when the broker starts.
 inline constexpr size_t kMembersLoadedAtOnce = 4096;
 // Users of whom it is known when they were online last, in all namespaces: about
-// 250 bytes of memory each. Beyond them those are forgotten who have been away
-// for longest.
+// 300 bytes of memory each, a kilobyte with the longest names. Beyond them those
+// are forgotten who have been away for longest.
 inline constexpr size_t kLastSeenUsersMax = 200'000;
 // Questions for members that wait at a node for the broker; one more is refused
 // at once.

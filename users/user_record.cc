@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/event_array.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -83,11 +84,9 @@ absl::StatusOr<UserRecord> ParseUserEvent(absl::string_view packet,
   const auto damaged = [] {
     return absl::DataLossError("a user's record that is none");
   };
-  const size_t begin = packet.find('[');
-  if (begin == absl::string_view::npos || !IsJson(packet.substr(begin))) {
-    return damaged();
-  }
-  const auto elements = Elements(packet.substr(begin), 2);
+  const absl::string_view array = EventArray(packet);
+  if (array.empty() || !IsJson(array)) return damaged();
+  const auto elements = Elements(array, 2);
   if (!elements.has_value() || elements->size() != 2 ||
       elements->front() != kEventName || elements->back().front() != '{') {
     return damaged();

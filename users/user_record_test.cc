@@ -156,6 +156,13 @@ TEST_F(UserRecordTest, AMergeMayNotGrowItBeyondItsBound) {
   EXPECT_THAT(Merge(absl::StrCat(R"({"a":null,"b":")", half, R"("})")), IsOk());
 }
 
+TEST(ParseUserEventTest, ANamespaceMayHoldBrackets) {
+  const absl::StatusOr<UserRecord> record = ParseUserEvent(
+      R"(2/a[b,["roomlog:user",{"state":{"x":1},"expires":null}])", Offset(1));
+  ASSERT_THAT(record.status(), IsOk());
+  EXPECT_EQ(record->state, R"({"x":1})");
+}
+
 TEST(ParseUserEventTest, RefusesWhatIsNone) {
   for (const char* packet :
        {"", "2", "2[]", R"(2["said",{}])", R"(2["roomlog:user",1])",

@@ -21,7 +21,7 @@ const kAnsweredSince = { counts: 1, sockets: 1, users: 1, rooms: 2, user: 2 };
 
 interface Open {
   request: MembersRequest;
-  done: Done<MembersPage>;
+  done: Done<MembersPage> | null; // Null: its time is over, but the broker has it still.
   deadline: number;
 }
 
@@ -43,7 +43,7 @@ export class MemberQuestions {
     while (this.#lastSent !== this.#last && this.#unanswered < limits.kUnansweredReadsMax) {
       const number = ++this.#lastSent;
       const open = this.#open.get(number);
-      if (!open) continue; // Its time was over before.
+      if (!open?.done) continue; // Its time was over before.
       const { room, what, after, limit, user = "" } = open.request;
       if (brokerMinor < kAnsweredSince[what]) {
         this.#open.delete(number);
@@ -62,17 +62,18 @@ export class MemberQuestions {
     const number = Number(answer.request);
     const open = number <= this.#lastSent ? this.#open.get(number) : undefined;
     if (!open) return;
+    const error = toError(answer.error);
+    const page = error ? undefined : pageOf(answer, epoch); // May throw.
     this.#open.delete(number);
     --this.#unanswered;
-    const error = toError(answer.error);
-    if (error) open.done(error);
-    else open.done(null, pageOf(answer, epoch));
+    open.done?.(error, page);
   }
 
   // The session is lost: all that is open is asked again in the next one.
   restart(): void {
     this.#unanswered = 0;
     this.#lastSent = 0;
+    for (const [number, { done }] of this.#open) if (!done) this.#open.delete(number);
     for (const number of this.#open.keys()) {
       this.#lastSent = number - 1;
       return;
@@ -81,10 +82,13 @@ export class MemberQuestions {
   }
 
   failExpired(now: number, why: RoomlogError): void {
-    for (const [number, { done, deadline }] of this.#open) {
-      if (deadline > now) return;
-      this.#open.delete(number);
-      if (number <= this.#lastSent) --this.#unanswered;
+    for (const [number, open] of this.#open) {
+      if (open.deadline > now) return;
+      if (!open.done) continue;
+      const { done } = open;
+      // The broker counts those that it was asked until it has answered.
+      if (number <= this.#lastSent) open.done = null;
+      else this.#open.delete(number);
       done(why);
     }
   }

@@ -58,7 +58,7 @@ export async function readPresence(
 }
 
 async function readUser(link: BrokerLink, namespace: string, room: string, user: string): Promise<Presence> {
-  if (user === "" || Buffer.byteLength(user) > limits.kUserNameBytesMax) {
+  if (typeof user !== "string" || user === "" || Buffer.byteLength(user) > limits.kUserNameBytesMax) {
     throw new RoomlogError("invalid", "user is the name of a user, of at most 255 bytes");
   }
   const page = await membersOf(link, { room: roomKey(namespace, room), what: "user", user, after: "", limit: 1 });
@@ -75,6 +75,7 @@ export async function readRooms(link: BrokerLink, namespace: string, options: Pa
 
 function pageOf({ after = "", limit = kMembersDefault }: PageOptions): { after: string; limit: number } {
   if (!Number.isInteger(limit) || limit < 1) throw new RoomlogError("invalid", `a page of ${limit}`);
+  if (typeof after !== "string") throw new RoomlogError("invalid", "after is the last id or name of the page before");
   return { after, limit: Math.min(limit, kMembersPageMax) };
 }
 

@@ -2,10 +2,12 @@
 import type { RoomEvent } from "./backplane.js";
 import type { ClusterNode } from "./cluster_node.js";
 import type { GapEvent } from "./history.js";
+import * as limits from "./limits.js";
 import { formatPosition } from "./position.js";
 import { membersOf } from "./presence.js";
 import { nodeRoomKey, roomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
+import { decodeEvent } from "./stored_packet.js";
 
 const kPresenceRoomPrefix = "$roomlog/presence/";
 
@@ -39,18 +41,24 @@ export async function watchPresence(
     throw new RoomlogError("invalid",
       `the broker keeps no feed of ${JSON.stringify(room)} in ${namespace}: its flag --presence_feed names those that have one`);
   }
-  return new Promise((done) => {
+  return new Promise((done, fail) => {
+    const patience = setTimeout(() => {
+      stop();
+      fail(new RoomlogError("unavailable", "the broker does not let it be followed"));
+    }, limits.kPublishTimeoutMs);
     const stop = node.share(nodeRoomKey(namespace, kPresenceRoomPrefix + room), {
       onEvent: (event) => listener(changeOf(event, node.link.epoch)),
-      onFollowing: () => done(stop),
+      onFollowing: () => {
+        clearTimeout(patience);
+        done(stop);
+      },
       onGap: (from, to, reason) =>
         onGap?.({ room, from: formatPosition(from), to: formatPosition(to), reason }),
     });
   });
 }
 
-// `2["roomlog:presence",{...}]`, perhaps with the namespace before the array.
 function changeOf({ packet, offset, timeMs }: RoomEvent, epoch: number): PresenceChange {
-  const [, body] = JSON.parse(packet.toString("utf8", packet.indexOf("["))) as [string, PresenceChange];
+  const [, body] = decodeEvent({ text: packet, attachments: [] }) as [string, PresenceChange];
   return { ...body, offset: formatPosition({ epoch, offset }), time: timeMs };
 }

@@ -100,10 +100,13 @@ export function encodeEvent(namespace: string, values: readonly unknown[]): Enco
   return [`${type}${namespace === "/" ? "" : `${namespace},`}${json}`, ...attachments];
 }
 
+// The type, how many attachments, and the namespace, which may hold brackets, and no comma.
+const kBeforeArray = /^\d+-?(\/[^,]*,)?/;
+
 // The arguments of an event's packet, its name first.
 export function decodeEvent(packet: StoredPacket): unknown[] {
   const text = packet.text.toString();
-  return putBinary(JSON.parse(text.slice(text.indexOf("["))), packet.attachments) as unknown[];
+  return putBinary(JSON.parse(text.replace(kBeforeArray, "")), packet.attachments) as unknown[];
 }
 
 // As Socket.IO's parser does it.

@@ -8,7 +8,7 @@ import { readPage } from "./history.js";
 import { formatPosition, parsePosition } from "./position.js";
 import { kNodeNamespace, nodeRoomKey } from "./room_key.js";
 import { RoomlogError } from "./roomlog_error.js";
-import { asBuffer } from "./stored_packet.js";
+import { asBuffer, decodeEvent } from "./stored_packet.js";
 
 const kUserRoomPrefix = "$roomlog/user/";
 
@@ -182,9 +182,8 @@ interface Body {
   expires: number | null;
 }
 
-// `2["roomlog:user",{...}]`, perhaps with the namespace before the array.
 function bodyOf({ packet }: { packet: Buffer }): Body {
-  const [, body] = JSON.parse(packet.toString("utf8", packet.indexOf("["))) as [string, Body];
+  const [, body] = decodeEvent({ text: packet, attachments: [] }) as [string, Body];
   return body;
 }
 

@@ -477,10 +477,19 @@ test("questions for members are bounded, in how many are asked at once, how many
     broker.say({ heartbeat: {} });
   }
   assert.equal(failed.splice(0).length, limits.kWaitingReadsMax - 1);
+  // It has not answered, so it has them still, and would expel who asks for more.
   broker.kinds();
   ask("later");
   broker.link.endTurn();
+  assert.deepEqual(broker.kinds(), []);
+  broker.say({ members: { request: 3n } });
   assert.equal(broker.take("readMembers").request, BigInt(limits.kWaitingReadsMax + 1));
+  assert.deepEqual(failed, []);
+  // Nor is what nobody waits for asked again.
+  broker.unknown();
+  broker.tick(200);
+  broker.welcome();
+  assert.deepEqual(broker.kinds(), ["readMembers"]);
 });
 
 test("a broker that is older is not asked for members", () => {

@@ -9,6 +9,15 @@ import {
 
 const { Encoder } = createRequire(createRequire(import.meta.url).resolve("socket.io"))("socket.io-parser");
 
+test("an event is read in whatever namespace", () => {
+  for (const namespace of ["/", "/a[b", "/a\"]"]) {
+    for (const values of [["x", { a: [1] }], ["x", [Buffer.from("bytes")]]]) {
+      const { bytes, hasAttachments } = storePacket(encodeEvent(namespace, values));
+      assert.deepEqual(decodeEvent(loadPacket(bytes, hasAttachments)), values, namespace);
+    }
+  }
+});
+
 test("events are encoded as Socket.IO's own encoder does it", () => {
   const cases = [
     ["e"],

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "node/rooms/direct_room.h"
 #include "node/server/server_loop.h"
 #include "node/socketio/encoded_packet.h"
@@ -116,8 +117,15 @@ void Namespace::History(HistoryQuery query, HistoryDone done) const {
 void Namespace::Presence(absl::string_view room, PresenceQuery query,
                          PresenceDone done) const {
   absl::StatusOr<RoomKey> key = RoomKey::Make(name_, room);
-  if (!key.ok()) {
-    std::move(done)(key.status());
+  absl::Status status = key.status();
+  if (status.ok() && query.what == PresenceQuery::What::kUser &&
+      (query.user.empty() || query.user.size() > kUserNameBytesMax ||
+       !IsUtf8(query.user))) {
+    status = absl::InvalidArgumentError(absl::StrCat(
+        "a user's name is 1 to ", kUserNameBytesMax, " bytes of UTF-8"));
+  }
+  if (!status.ok()) {
+    std::move(done)(status);
     return;
   }
   core_->OnSomeLoop(

@@ -1,5 +1,6 @@
 #include "node/server/presence_change.h"
 
+#include "base/event_array.h"
 #include "base/json.h"
 #include "node/socketio/args.h"
 
@@ -8,11 +9,9 @@ namespace roomlog {
 // `2["roomlog:presence",{...}]`, perhaps with the namespace before the array:
 // sessions/presence_feed.cc writes it.
 std::optional<PresenceChange> ParsePresenceEvent(absl::string_view packet) {
-  const size_t begin = packet.find('[');
-  if (begin == absl::string_view::npos || !IsJson(packet.substr(begin))) {
-    return std::nullopt;
-  }
-  const Args args(packet.substr(begin), {}, 1);
+  const absl::string_view array = EventArray(packet);
+  if (array.empty() || !IsJson(array)) return std::nullopt;
+  const Args args(array, {}, 1);
   const Value& body = args[0];
   PresenceChange change;
   change.has_joined = body["change"].AsString() == "join";

@@ -81,11 +81,12 @@ void ServerLoop::ObservePresence(const std::string& name_space,
   backplane_.ReadMembers(
       {.room = *std::move(key)},
       [this, name_space, room](const absl::StatusOr<MembersPage>& page) {
-        if (!page.ok() || page->has_feed) return;
+        if (page.ok() && page->has_feed) return;
         Log(absl::StrCat(
             "nobody tells who comes and goes in the room \"", room, "\" of ",
-            name_space,
-            ": the broker's flag --presence_feed does not name it"));
+            name_space, ": ",
+            page.ok() ? "the broker's flag --presence_feed does not name it"
+                      : page.status().message()));
       });
 }
 

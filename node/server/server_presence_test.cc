@@ -166,12 +166,27 @@ TEST_F(ServerPresenceTest, ProgramsHearOfEachComingAndGoing) {
       say(R"({"room":"lobby","change":"leave","socket":"s2","user":null,)"
           R"("last":false,"sockets":0,"users":0})");
   say(R"({"change":"unknown"})");
+  EXPECT_EQ(ParsePresenceEvent(
+                R"(2/a[b,["roomlog:presence",{"change":"join","user":"bob"}])")
+                ->user,
+            "bob");
   EXPECT_THAT(heard_,
               UnorderedElementsAre(
                   absl::StrCat("0: ann joins lobby alone s1 1 of 1 @", first),
                   absl::StrCat("1: ann joins lobby alone s1 1 of 1 @", first),
                   absl::StrCat("0:  leaves lobby s2 0 of 0 @", second),
                   absl::StrCat("1:  leaves lobby s2 0 of 0 @", second)));
+}
+
+TEST_F(ServerPresenceTest, AUserIsAskedForByAName) {
+  Connect(a_, "ann");
+  EXPECT_EQ(Presence(b_, "", {.what = What::kUser, .user = "ann"}),
+            "1 of 1 ann*1");
+  // The broker would not understand it, and never hear of anything else again.
+  for (const char* none : {"", "\xff"}) {
+    EXPECT_EQ(Presence(b_, "", {.what = What::kUser, .user = none}),
+              "INVALID_ARGUMENT");
+  }
 }
 
 TEST_F(ServerPresenceTest, TheUserIsSetBeforeTheClientIsLetIn) {

@@ -169,6 +169,8 @@ test("who is in a room, a server is told by the broker: of all servers and edges
   await assert.rejects(adapter.presence("hall", { user: "" }), { code: "invalid" });
   await assert.rejects(adapter.presence("hall", { list: "all" }), { code: "invalid" });
   await assert.rejects(adapter.presence("hall", { list: "users", limit: 0 }), { code: "invalid" });
+  await assert.rejects(adapter.presence("hall", { list: "users", after: null }), { code: "invalid" });
+  await assert.rejects(adapter.presence("hall", { user: null }), { code: "invalid" });
   // While the broker is away it waits.
   await cluster.broker.kill("SIGKILL");
   const asked = adapter.presence("hall");
